@@ -1,0 +1,2 @@
+export { ThreadLeaseKeeper } from './thread.lease-keeper.js';
+export type { ThreadLeaseKeeperOptions } from './thread.lease-keeper.js';

@@ -1,0 +1,109 @@
+import type { ResultListener } from '../broker.port.js';
+import type { RedisClient } from './redis-clients.js';
+import type { RedisKeys } from './redis-keys.js';
+
+/** How long a watch that nobody ends stays in the store, milliseconds. */
+const WATCH_TTL = 24 * 60 * 60 * 1000;
+
+export interface RedisNotifierDeps {
+  readonly keys: RedisKeys;
+  /** A name for this process that no other has. */
+  readonly processId: string;
+  subscriber(): RedisClient;
+  /** Waits until the subscriber is connected. */
+  subscriberReady(client: RedisClient): Promise<void>;
+  run<T>(doing: string, command: (client: RedisClient) => Promise<T>): Promise<T>;
+}
+
+/**
+ * Notifications of results: one channel for this process. Who waits for an id puts the channel
+ * into the id's watch set; who stores a result tells every channel in the set.
+ */
+export class RedisNotifier {
+  private readonly watched = new Set<string>();
+  private listener: ResultListener = () => undefined;
+  private subscribed: Promise<void> | undefined;
+  private everReady = false;
+
+  constructor(private readonly deps: RedisNotifierDeps) {}
+
+  onResult(listener: ResultListener): void {
+    this.listener = listener;
+  }
+
+  async watch(id: string): Promise<void> {
+    this.watched.add(id);
+    try {
+      await this.subscribe();
+      await this.register([id]);
+    } catch (error) {
+      this.watched.delete(id);
+      throw error;
+    }
+  }
+
+  async unwatch(id: string): Promise<void> {
+    if (this.watched.delete(id)) {
+      const { keys, processId } = this.deps;
+      await this.deps.run('Ending a wait', (client) =>
+        client.srem(keys.watch(id), keys.channel(processId)),
+      );
+    }
+  }
+
+  private subscribe(): Promise<void> {
+    // A failed attempt is forgotten, so that the next watch tries again.
+    this.subscribed ??= this.openSubscription().catch((error: unknown) => {
+      this.subscribed = undefined;
+      throw error;
+    });
+    return this.subscribed;
+  }
+
+  private async openSubscription(): Promise<void> {
+    const client = this.deps.subscriber();
+    client.removeAllListeners('message');
+    client.removeAllListeners('ready');
+    client.on('message', (_channel: string, text: string) => this.hear(text));
+    client.on('ready', () => this.reconnected());
+    await this.deps.subscriberReady(client);
+    this.everReady = true;
+    await client.subscribe(this.deps.keys.channel(this.deps.processId));
+  }
+
+  private hear(text: string): void {
+    const end = text.indexOf('\n');
+    const id = text.slice(0, end);
+    const payload = text.slice(end + 1);
+    if (this.watched.has(id)) {
+      this.listener(id, payload === '' ? undefined : payload);
+    }
+  }
+
+  /** Notifications may have been missed meanwhile: watch again, and let everybody look. */
+  private reconnected(): void {
+    if (!this.everReady || this.watched.size === 0) {
+      return;
+    }
+    const ids = [...this.watched];
+    this.register(ids)
+      .then(() => ids.forEach((id) => this.listener(id, undefined)))
+      .catch(() => setTimeout(() => this.reconnected(), 500).unref());
+  }
+
+  private async register(ids: readonly string[]): Promise<void> {
+    const { keys, processId } = this.deps;
+    await this.deps.run('Waiting for a result', async (client) => {
+      const pipeline = client.pipeline();
+      for (const id of ids) {
+        pipeline.sadd(keys.watch(id), keys.channel(processId));
+        pipeline.pexpire(keys.watch(id), WATCH_TTL);
+      }
+      for (const [error] of (await pipeline.exec()) ?? []) {
+        if (error) {
+          throw error;
+        }
+      }
+    });
+  }
+}
