@@ -191,6 +191,6 @@ export function isError(value: unknown): value is Error {
     value instanceof Error ||
     (typeof value === 'object' &&
       value !== null &&
-      Object.prototype.toString.call(value) === '[object Error]')
+      /^\[object (Error|DOMException)\]$/.test(Object.prototype.toString.call(value)))
   );
 }
