@@ -135,6 +135,7 @@ export class ThreadLeaseKeeper implements LeaseKeeper {
   private reportLost(lease: Lease): void {
     // A lease that was finished while the renewal was under way is not lost.
     if (this.held.has(keyOf(lease))) {
+      this.remove(lease);
       this.lostListeners.forEach((listener) => listener(lease));
     }
   }

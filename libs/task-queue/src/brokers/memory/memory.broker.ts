@@ -210,7 +210,10 @@ export class MemoryBroker implements Broker {
     return {
       put: async (record) => table().put(record, now()),
       get: async (id) => table().get(id, now()),
-      getMany: async (ids) => ids.map((id) => table().get(id, now())),
+      getMany: async (ids) => {
+        const results = table();
+        return ids.map((id) => results.get(id, now()));
+      },
       remove: async (id) => table().remove(id),
       putGroup: async (id, payload, ttl) => table().putGroup(id, payload, ttl, now()),
       getGroup: async (id) => table().getGroup(id, now()),

@@ -91,6 +91,19 @@ export class BullQueue extends RedisQueueBackend {
     return this.moveToFailedArgs(job, reason, false, token, fetchNext) as never;
   }
 
+  /** KEYS and ARGV of `moveToActive`: those of `moveToFinished` hold the same, made at once. */
+  fetchArguments(token: string): ScriptArguments {
+    const finish = this.completedArguments('', token, true);
+    const keys = BULL_KEYS.moveToFinished;
+    return [
+      ...finish.slice(0, BULL_KEYS.moveToActive - 1),
+      finish[keys - 1]!,
+      finish[keys + 6]!,
+      finish[keys + 1]!,
+      finish[keys + 7]!,
+    ];
+  }
+
   /** KEYS and ARGV of `removeJob`. */
   removeArguments(id: string): ScriptArguments {
     return this.removeArgs(id, false);

@@ -5,6 +5,8 @@ import {
   ANNOUNCE_SCRIPT,
   DELETE_SCRIPT,
   EXPIRE_SCRIPT,
+  FETCH_SCRIPT,
+  FINISH_AND_PUBLISH_SCRIPT,
   FINISH_SCRIPT,
   PUBLISH_SCRIPT,
   READ_SCRIPT,
@@ -17,7 +19,9 @@ type ScriptCall = (keyCount: number, ...keysAndArgs: (string | number | Buffer)[
 /** A connection with our scripts as commands. */
 export type RedisClient = (Redis | Cluster) & {
   celeryPublish: ScriptCall;
+  celeryFetch: ScriptCall;
   celeryFinish: ScriptCall;
+  celeryFinishAndPublish: ScriptCall;
   celeryRecord: ScriptCall;
   celeryAnnounce: ScriptCall;
   celeryExpire: ScriptCall;
@@ -37,7 +41,9 @@ export type ClientPurpose = 'producer' | 'consumer' | 'blocking' | 'subscriber';
 
 const SCRIPTS: Readonly<Record<string, string>> = {
   celeryPublish: PUBLISH_SCRIPT,
+  celeryFetch: FETCH_SCRIPT,
   celeryFinish: FINISH_SCRIPT,
+  celeryFinishAndPublish: FINISH_AND_PUBLISH_SCRIPT,
   celeryRecord: RECORD_SCRIPT,
   celeryAnnounce: ANNOUNCE_SCRIPT,
   celeryExpire: EXPIRE_SCRIPT,

@@ -72,7 +72,7 @@ export class RedisNotifier {
   }
 
   private hear(text: string): void {
-    const end = text.indexOf('\n');
+    const end = text.indexOf('\0');
     const id = text.slice(0, end);
     const payload = text.slice(end + 1);
     if (this.watched.has(id)) {

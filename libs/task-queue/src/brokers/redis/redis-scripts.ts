@@ -30,6 +30,7 @@ function bullScript(name: string): BullScript {
 export const BULL_KEYS = {
   addStandardJob: bullScript('addStandardJob').keys,
   addDelayedJob: bullScript('addDelayedJob').keys,
+  moveToActive: bullScript('moveToActive').keys,
   moveToFinished: bullScript('moveToFinished').keys,
   removeJob: bullScript('removeJob').keys,
 } as const;
@@ -51,7 +52,7 @@ local FINAL = { SUCCESS = true, FAILURE = true, REVOKED = true }
 local function wake(watchKey, id, payload, isFinal)
   local watchers = redis.call('SMEMBERS', watchKey)
   if #watchers > 0 then
-    local text = id .. '\\n'
+    local text = id .. '\\0'
     if #payload <= ${NOTIFIED_PAYLOAD} then text = text .. payload end
     for i = 1, #watchers do redis.call('PUBLISH', watchers[i], text) end
     if isFinal then redis.call('DEL', watchKey) end
@@ -124,35 +125,79 @@ return 1
 `;
 
 /**
- * KEYS: moveToFinished's, meta, watch, done, expires. ARGV: moveToFinished's 9, id, status,
- * payload ('' = no record), ttl, db, homeDb, announced payload, ttl of the done mark
- * ('' = none), then successors: queue, its standard keys, its delayed keys, one task.
+ * A queue that was found empty keeps no sign of work: BullMQ leaves one behind with every fetch,
+ * and who waits would wake for nothing.
  */
-export const FINISH_SCRIPT = `
-${asFunction('finish', 'moveToFinished')}
-${PUBLISH}
-${RECORD}
-local nKeys = ${BULL_KEYS.moveToFinished}
-local result = finish(KEYS, ARGV)
-if type(result) == 'number' and result < 0 then return result end
-local metaKey, watchKey, doneKey, expiresKey =
-  KEYS[nKeys + 1], KEYS[nKeys + 2], KEYS[nKeys + 3], KEYS[nKeys + 4]
-local id, status, payload, ttl, db, homeDb, announced, doneTtl =
-  ARGV[10], ARGV[11], ARGV[12], ARGV[13], ARGV[14], ARGV[15], ARGV[16], ARGV[17]
-if payload ~= '' then record(metaKey, watchKey, id, status, payload, ttl, db, homeDb) end
-if announced ~= '' then wake(watchKey, id, announced, true) end
-if doneTtl ~= '' then redis.call('SET', doneKey, 1, 'PX', doneTtl) end
+const CLEAR_MARKER = `
+local function clearMarker(waitKey, prioritizedKey, markerKey)
+  if redis.call('LLEN', waitKey) == 0 and redis.call('ZCARD', prioritizedKey) == 0 then
+    redis.call('ZREM', markerKey, '0')
+  end
+end
+local function foundNone(result)
+  return type(result) ~= 'table' or not result[1] or result[1] == 0
+end
+`;
+
+/** KEYS and ARGV are moveToActive's. */
+export const FETCH_SCRIPT = `
+${asFunction('fetch', 'moveToActive')}
+${CLEAR_MARKER}
+local result = fetch(KEYS, ARGV)
+if foundNone(result) then clearMarker(KEYS[1], KEYS[3], KEYS[11]) end
+return result
+`;
+
+// The successors are stored before the next task is fetched: one of them may be it. The first
+// ten KEYS of moveToFinished are those of moveToActive, and so are the fields of its options.
+const PUBLISH_SUCCESSORS = `
 local nStandard, nDelayed = ${BULL_KEYS.addStandardJob}, ${BULL_KEYS.addDelayedJob}
 local i = 18
 while i <= #ARGV do
   local standardKeys = slice(ARGV, i + 1, nStandard)
   local delayedKeys = slice(ARGV, i + 1 + nStandard, nDelayed)
   local task = i + 1 + nStandard + nDelayed
+  redis.call('SADD', queuesKey, ARGV[i])
   publishOne(standardKeys, delayedKeys, expiresKey, ARGV[i], ARGV, task)
   i = task + ${FIELDS_PER_TASK}
 end
+if fetchNext == '1' then
+  local fetchKeys = slice(KEYS, 1, ${BULL_KEYS.moveToActive - 1})
+  fetchKeys[${BULL_KEYS.moveToActive}] = KEYS[14]
+  result = fetch(fetchKeys, { ARGV[7], ARGV[2], ARGV[8] })
+end
+`;
+
+/**
+ * KEYS: moveToFinished's, meta, watch, done, expires, queues. ARGV: moveToFinished's 9, id,
+ * status, payload ('' = no record), ttl, db, homeDb, announced payload, ttl of the done mark
+ * ('' = none), then successors: queue, its standard keys, its delayed keys, one task.
+ */
+const finishScript = (withSuccessors: boolean): string => `
+${asFunction('finish', 'moveToFinished')}
+${withSuccessors ? asFunction('fetch', 'moveToActive') : ''}
+${withSuccessors ? PUBLISH : ''}
+${RECORD}
+${CLEAR_MARKER}
+local nKeys = ${BULL_KEYS.moveToFinished}
+local fetchNext = ARGV[6]
+${withSuccessors ? `ARGV[6] = '0'` : ''}
+local result = finish(KEYS, ARGV)
+if type(result) == 'number' and result < 0 then return result end
+local metaKey, watchKey, doneKey, expiresKey, queuesKey =
+  KEYS[nKeys + 1], KEYS[nKeys + 2], KEYS[nKeys + 3], KEYS[nKeys + 4], KEYS[nKeys + 5]
+local id, status, payload, ttl, db, homeDb, announced, doneTtl =
+  ARGV[10], ARGV[11], ARGV[12], ARGV[13], ARGV[14], ARGV[15], ARGV[16], ARGV[17]
+if payload ~= '' then record(metaKey, watchKey, id, status, payload, ttl, db, homeDb) end
+if announced ~= '' then wake(watchKey, id, announced, true) end
+if doneTtl ~= '' then redis.call('SET', doneKey, 1, 'PX', doneTtl) end
+${withSuccessors ? PUBLISH_SUCCESSORS : ''}
+if fetchNext == '1' and foundNone(result) then clearMarker(KEYS[1], KEYS[3], KEYS[14]) end
 return result
 `;
+
+export const FINISH_SCRIPT = finishScript(false);
+export const FINISH_AND_PUBLISH_SCRIPT = finishScript(true);
 
 /** KEYS: meta, watch. ARGV: id, status, payload, ttl, db, homeDb. */
 export const RECORD_SCRIPT = `
@@ -170,14 +215,17 @@ return 1
 /**
  * Ends an expired task that no worker holds. KEYS: removeJob's, meta, watch, expires, lock.
  * ARGV: removeJob's 3, id, status, payload, ttl, db, homeDb, member of expires.
- * Returns 1 when it was ended, 0 when there was nothing to end.
+ * Returns 1 when it was ended, 0 when there was nothing to end, -1 when a worker holds it.
  */
 export const EXPIRE_SCRIPT = `
 ${asFunction('remove', 'removeJob')}
 ${RECORD}
 local n = ${BULL_KEYS.removeJob}
+if redis.call('EXISTS', KEYS[n + 4]) == 1 then return -1 end
 redis.call('ZREM', KEYS[n + 3], ARGV[10])
-if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('EXISTS', KEYS[n + 4]) == 1 then return 0 end
+if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('HEXISTS', KEYS[1], 'finishedOn') == 1 then
+  return 0
+end
 if remove(KEYS, ARGV) ~= 1 then return 0 end
 if ARGV[6] ~= '' then
   record(KEYS[n + 1], KEYS[n + 2], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9])

@@ -49,10 +49,9 @@ const DONE_MARK_TTL = 60_000;
 /** How many expired tasks one call ends. */
 const EXPIRE_BATCH = 200;
 
-/** KEYS of our composed scripts: BullMQ's and four of ours. */
-const OWN_KEYS = 4;
-const FINISH_KEYS = BULL_KEYS.moveToFinished + OWN_KEYS;
-const EXPIRE_KEYS = BULL_KEYS.removeJob + OWN_KEYS;
+/** KEYS of our composed scripts: BullMQ's and ours. */
+const FINISH_KEYS = BULL_KEYS.moveToFinished + 5;
+const EXPIRE_KEYS = BULL_KEYS.removeJob + 4;
 
 /** ARGV of `moveToFinished`; the last may be absent and must not move ours. */
 const BULL_FINISH_ARGUMENTS = 9;
@@ -176,15 +175,21 @@ export class RedisBroker implements Broker {
 
   fetch(queue: string): Promise<Fetched> {
     return this.guard('Fetching', async () => {
+      const client = await this.ready('consumer');
       const token = this.newToken();
-      return this.toFetched(queue, token, (await this.queue(queue).moveToActive(token)) as NextJob);
+      const args = this.queue(queue).fetchArguments(token);
+      const answer = (await client.celeryFetch(BULL_KEYS.moveToActive, ...args)) as any[];
+      return this.toFetched(queue, token, raw2NextJobData(answer) as NextJob);
     });
   }
 
   finish(lease: Lease, outcome: Outcome, fetchNext: boolean): Promise<Fetched> {
     return this.guard('Recording an outcome', async () => {
+      const client = await this.ready('consumer');
       const args = this.finishArguments(lease, outcome, fetchNext);
-      const answer = (await this.client('consumer').celeryFinish(FINISH_KEYS, ...args)) as unknown;
+      const answer: unknown = await (outcome.publish?.length
+        ? client.celeryFinishAndPublish(FINISH_KEYS, ...args)
+        : client.celeryFinish(FINISH_KEYS, ...args));
       if (typeof answer === 'number' && answer < 0) {
         throw new LeaseLostError(lease.id);
       }
@@ -234,7 +239,7 @@ export class RedisBroker implements Broker {
 
   reclaim(queue: string): Promise<string[]> {
     return this.guard('Reclaiming', async () => {
-      const client = this.client('consumer');
+      const client = await this.ready('consumer');
       const backend = this.queue(queue);
       const reclaimed: string[] = [];
       // BullMQ marks in one pass and moves in the next. A missing lock is proof enough, so both
@@ -250,17 +255,25 @@ export class RedisBroker implements Broker {
   expire(record: (id: string) => ResultRecord | undefined): Promise<string[]> {
     return this.run('Ending expired tasks', async (client) => {
       const now = this.options.clock.now();
-      const { expires } = this.keys;
-      const due = await client.zrangebyscore(expires, '-inf', now, 'LIMIT', 0, EXPIRE_BATCH);
       const ended: string[] = [];
-      for (const member of due) {
-        const end = member.lastIndexOf(':');
-        const [queue, id] = [member.slice(0, end), member.slice(end + 1)];
-        if (await this.expireOne(client, queue, id, member, record(id))) {
-          ended.push(id);
+      // Tasks that workers hold stay listed, and are stepped over.
+      let held = 0;
+      for (;;) {
+        const page = ['LIMIT', held, EXPIRE_BATCH] as const;
+        const due = await client.zrangebyscore(this.keys.expires, '-inf', now, ...page);
+        const answers = await Promise.all(
+          due.map((member) => this.expireOne(client, member, record)),
+        );
+        answers.forEach(({ id, answer }) => {
+          held += answer === 'held' ? 1 : 0;
+          if (answer === 'ended') {
+            ended.push(id);
+          }
+        });
+        if (due.length < EXPIRE_BATCH) {
+          return ended;
         }
       }
-      return ended;
     });
   }
 
@@ -353,12 +366,13 @@ export class RedisBroker implements Broker {
 
   /** Runs one of BullMQ's own moves; its complaints about the lock mean a lost lease. */
   private async underLease(lease: Lease, move: () => Promise<unknown>): Promise<void> {
+    await this.ready('consumer');
     try {
       await move();
     } catch (error) {
       if (
         error instanceof Error &&
-        /Missing (lock|key)|not owned|not in the active/i.test(error.message)
+        /Missing (lock|key)|Lock mismatch|not in the/i.test(error.message)
       ) {
         throw new LeaseLostError(lease.id);
       }
@@ -380,7 +394,13 @@ export class RedisBroker implements Broker {
         : queue.failedArguments(lease.id, lease.token, deadLetter, fetchNext);
     const bullKeys = BULL_KEYS.moveToFinished;
     const args: (string | number | Buffer)[] = bull.slice(0, bullKeys) as string[];
-    args.push(keys.meta(lease.id), keys.watch(lease.id), keys.done(lease.id), keys.expires);
+    args.push(
+      keys.meta(lease.id),
+      keys.watch(lease.id),
+      keys.done(lease.id),
+      keys.expires,
+      keys.queues,
+    );
     for (let i = 0; i < BULL_FINISH_ARGUMENTS; i += 1) {
       args.push(bull[bullKeys + i] ?? '');
     }
@@ -406,12 +426,13 @@ export class RedisBroker implements Broker {
 
   private async expireOne(
     client: RedisClient,
-    queue: string,
-    id: string,
     member: string,
-    record: ResultRecord | undefined,
-  ): Promise<boolean> {
+    makeRecord: (id: string) => ResultRecord | undefined,
+  ): Promise<{ id: string; answer: 'ended' | 'gone' | 'held' }> {
     const { keys } = this;
+    const end = member.indexOf(':');
+    const [queue, id] = [member.slice(0, end), member.slice(end + 1)];
+    const record = makeRecord(id);
     const bull = this.queue(queue).removeArguments(id);
     const answer: unknown = await client.celeryExpire(
       EXPIRE_KEYS,
@@ -429,7 +450,7 @@ export class RedisBroker implements Broker {
       this.homeDb,
       member,
     );
-    return answer === 1;
+    return { id, answer: answer === 1 ? 'ended' : answer === -1 ? 'held' : 'gone' };
   }
 
   private toFetched(queue: string, token: string, next: NextJob): Fetched {
@@ -448,6 +469,11 @@ export class RedisBroker implements Broker {
       postponements: job.attemptsMade ?? 0,
     };
   }
+}
+
+/** Whether `result_backend` is on the broker's own server. */
+export function keepsResultsOf(options: BrokerOptions): boolean {
+  return resultDatabase(options, parseRedisUrl(options)) !== undefined;
 }
 
 /** The database for results when they live on the broker's own server. */

@@ -1,0 +1,1 @@
+export { PostgresBroker } from './postgres.broker.js';

@@ -1,0 +1,51 @@
+/**
+ * The tables of this library, beside BullMQ's in the same schema. BullMQ's own are never altered.
+ *
+ * - `celery_result`: results. A row with the status '' is a tombstone: it says that the task ran
+ *   although no result is kept, for producers that publish again after a broken connection.
+ *   `token` is the token of the lease under which the row was written.
+ * - `celery_group`: group results.
+ * - `celery_watch`: which process waits for which result, by the channel it listens on. Unlogged:
+ *   its rows are worth as much as the connection they belong to, and are written anew with it.
+ * - `celery_expiry`: when tasks that have not ended expire.
+ * - `celery_queue`: the queues that were ever published into.
+ */
+export const TABLES_SQL = `
+CREATE TABLE celery_result (
+  id            text PRIMARY KEY,
+  status        text NOT NULL,
+  payload       text NOT NULL,
+  expires_at_ms bigint,
+  token         text
+);
+CREATE INDEX celery_result_expiry_idx ON celery_result (expires_at_ms)
+  WHERE expires_at_ms IS NOT NULL;
+
+CREATE TABLE celery_group (
+  id            text PRIMARY KEY,
+  payload       text NOT NULL,
+  expires_at_ms bigint
+);
+CREATE INDEX celery_group_expiry_idx ON celery_group (expires_at_ms)
+  WHERE expires_at_ms IS NOT NULL;
+
+CREATE UNLOGGED TABLE celery_watch (
+  task_id    text NOT NULL,
+  channel    text NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (task_id, channel)
+);
+CREATE INDEX celery_watch_channel_idx ON celery_watch (channel);
+
+CREATE TABLE celery_expiry (
+  queue         text NOT NULL,
+  task_id       text NOT NULL,
+  expires_at_ms bigint NOT NULL,
+  PRIMARY KEY (queue, task_id)
+);
+CREATE INDEX celery_expiry_due_idx ON celery_expiry (expires_at_ms);
+
+CREATE TABLE celery_queue (
+  name text PRIMARY KEY
+);
+`;

@@ -1,0 +1,23 @@
+import type { Delivery, Outcome } from '../brokers/broker.port.js';
+
+/** What is to become of a delivery; the pump carries it out. */
+export type Ending =
+  | {
+      /** Acknowledge, with the outcome. */
+      readonly kind: 'finish';
+      readonly outcome: Outcome;
+      /** Called when the outcome is recorded: log lines, hooks. Must not throw. */
+      readonly recorded?: () => void;
+    }
+  | {
+      /** Put it back, to be fetched after `delay` milliseconds. */
+      readonly kind: 'postpone';
+      readonly delay: number;
+    }
+  | {
+      /** Put it back to the front of its queue. */
+      readonly kind: 'release';
+    };
+
+/** Makes something of a delivery; never rejects. */
+export type DeliveryHandler = (delivery: Delivery) => Promise<Ending>;
