@@ -6,6 +6,7 @@ const shared = {
   transform: { '^.+\\.ts$': ['ts-jest', { useESM: true }] },
   moduleNameMapper: {
     '^nestjs-celery$': '<rootDir>/libs/task-queue/src/index.ts',
+    '^@app/demo-tasks$': '<rootDir>/libs/demo-tasks/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
 };
@@ -37,6 +38,7 @@ export default {
     },
     {
       ...withStores,
+      globalSetup: '<rootDir>/test/support/worker-app.setup.mjs',
       displayName: 'e2e',
       roots: ['<rootDir>/test'],
       testRegex: '/test/e2e/.*\\.e2e-spec\\.ts$',

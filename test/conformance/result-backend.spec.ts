@@ -51,7 +51,9 @@ const cache = createCache();
 describeResultBackendConformance('cache', {
   open: () => Promise.resolve(new CacheBackend(cache)),
   elapse: (ms) => sleep(ms),
-  close: async () => void (await cache.disconnect()),
+  async close() {
+    await cache.disconnect();
+  },
 });
 
 describeResultBackendConformance('postgres broker', {
@@ -82,8 +84,8 @@ describeWithRedis('on a real Redis', () => {
         resultBackendUrl: redisUrl(),
         resultTransportOptions: { global_keyprefix: `${base}-own-` },
       });
-      const { close, description, store: results } = opened!;
-      return new RedisBackend({ description, results, close });
+      const { description, store: results } = opened!;
+      return new RedisBackend({ description, results, close: () => opened!.close() });
     },
     elapse: (ms) => sleep(ms),
     close: clearRedis,

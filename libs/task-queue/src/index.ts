@@ -6,7 +6,14 @@ export type { Broker } from './brokers/index.js';
 export type { Clock, Timer } from './clock/index.js';
 export * from './errors/task-queue.errors.js';
 export { AsyncResult, EagerResult } from './results/index.js';
-export type { AsyncResultOptions, GetOptions, ResultBackend, TaskState } from './results/index.js';
+export type {
+  AsyncResultOptions,
+  GetOptions,
+  ResultBackend,
+  ResultCache,
+  TaskMeta,
+  TaskState,
+} from './results/index.js';
 export { TASK_QUEUE_SETTINGS } from './settings/settings.token.js';
 export type { TaskQueueSettings, TaskQueueSettingsInput } from './settings/index.js';
 export {

@@ -64,7 +64,7 @@ describe('checkOptions', () => {
   it.each<[unknown, RegExp]>([
     [5, /options of a call are an object/],
     [[], /options of a call are an object/],
-    [{ countdown: Number.NaN }, /'countdown' is a number of seconds or .* given was nan/],
+    [{ countdown: Number.NaN }, /'countdown' is a number of seconds or .* given was NaN/],
     [{ countdown: Number.POSITIVE_INFINITY }, /'countdown' is a number/],
     [{ countdown: 'soon' }, /'countdown' is a number of seconds .* given was 'soon'/],
     [{ countdown: 1e15 }, /further away than a date can say/],

@@ -24,7 +24,11 @@ export function parametersOf(fn: (...args: any[]) => unknown): Parameter[] | und
 /** After the `(` that opens the list; a name in brackets may have one of its own. */
 function startOfList(source: string): number {
   const computed = /^(?:(?:async|static|get|set)\s+|\*\s*)*\[/.exec(source);
-  if (!computed) return source.indexOf('(') + 1;
+  if (!computed) {
+    const start = source.indexOf('(') + 1;
+    // A comment before the list may have a bracket of its own.
+    return /\/[*/]/.test(source.slice(0, start)) ? 0 : start;
+  }
   let depth = 0;
   for (let i = computed[0].length - 1; i < source.length; i += 1) {
     const char = source[i]!;
@@ -67,7 +71,7 @@ function scanList(source: string, start: number): Scanned | undefined {
       i = endOfString(source, i);
     } else if ('([{'.includes(char)) {
       depth += 1;
-      text += char;
+      if (!hasDefault) text += char;
     } else if (char === ')' && depth === 0) {
       take();
       return { parameters, end: i };

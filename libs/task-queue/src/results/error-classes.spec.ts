@@ -19,7 +19,8 @@ describe('knownErrorClasses', () => {
   });
 
   it('lets the later source win', () => {
-    const Twin = { Plain: class Plain extends Error {} }.Plain;
+    const Twin = class extends Error {};
+    Object.defineProperty(Twin, 'name', { value: 'Plain' });
     expect(knownErrorClasses([Plain], [Twin]).get('Plain')).toBe(Twin);
   });
 });

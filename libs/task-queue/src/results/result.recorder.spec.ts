@@ -109,7 +109,11 @@ describe('ResultRecorder', () => {
       const task = trackStarted === undefined ? {} : { trackStarted };
       const record = make({ taskTrackStarted }, task).started(REQUEST, by);
       expect(record !== undefined).toBe(isStored);
-      if (record) expect(metaOf(record)).toMatchObject({ status: 'STARTED', result: by });
+    });
+
+    it('says who runs the task', () => {
+      const meta = metaOf(make({ taskTrackStarted: true }).started(REQUEST, by));
+      expect(meta).toMatchObject({ status: 'STARTED', result: by, date_done: null });
     });
 
     it('is not stored for an ignored result', () => {

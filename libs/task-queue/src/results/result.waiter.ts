@@ -112,7 +112,7 @@ export class ResultWaiter {
   /** Gives up every wait with an OperationalError. */
   async close(): Promise<void> {
     this.closed = true;
-    for (const watch of [...this.watches.values()]) {
+    for (const watch of this.watches.values()) {
       watch.fail(closedError());
     }
     await Promise.all(this.endings.values());
@@ -127,12 +127,19 @@ export class ResultWaiter {
     const watch = this.watches.get(id);
     if (watch === undefined) return;
     this.watches.delete(id);
-    // A watch that could not be begun or ended is the driver's to clear up when it reconnects.
-    const ending = watch.started.then(() => this.broker.unwatch(id)).catch(() => undefined);
-    this.endings.set(id, ending);
-    void ending.then(() => {
+    const ending = this.unwatch(id, watch).finally(() => {
       if (this.endings.get(id) === ending) this.endings.delete(id);
     });
+    this.endings.set(id, ending);
+  }
+
+  private async unwatch(id: string, watch: ResultWatch): Promise<void> {
+    try {
+      await watch.started;
+      await this.broker.unwatch(id);
+    } catch {
+      // A watch that could not be begun or ended is the driver's to clear up when it reconnects.
+    }
   }
 }
 

@@ -48,7 +48,7 @@ export class ResultWatch {
   /** The broker's word that something was stored; without the text, the store has it. */
   notify(text: string | undefined): void {
     if (text === undefined) {
-      this.look();
+      void this.look();
     } else {
       this.tell(text);
     }
@@ -58,18 +58,20 @@ export class ResultWatch {
     this.finish((subscriber) => subscriber.onError(error));
   }
 
-  private look(): void {
+  private async look(): Promise<void> {
     if (this.over) return;
-    this.backend.get(this.id).then(
-      (text) => {
-        if (text !== undefined) this.tell(text);
-        if (!this.looked) {
-          this.looked = true;
-          this.everybody().forEach((subscriber) => subscriber.onLooked?.());
-        }
-      },
-      (error: Error) => this.fail(error),
-    );
+    let text: string | undefined;
+    try {
+      text = await this.backend.get(this.id);
+    } catch (error) {
+      this.fail(error as Error);
+      return;
+    }
+    if (text !== undefined) this.tell(text);
+    if (!this.looked) {
+      this.looked = true;
+      this.everybody().forEach((subscriber) => subscriber.onLooked?.());
+    }
   }
 
   private tell(text: string): void {

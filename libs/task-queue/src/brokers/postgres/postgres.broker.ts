@@ -30,11 +30,16 @@ import { PostgresWorkWaiter } from './postgres-work.waiter.js';
 import { readPostgresEndpoint } from './postgres.endpoint.js';
 import { toLocalTime } from './server-time.util.js';
 import { decodeTaskData } from './task-data.codec.js';
+// Only the type: it makes the compiler carry the thread's file along.
+import type {} from './postgres-lease-renewer.mjs';
 
 const RENEWER_URL = new URL('./postgres-lease-renewer.mjs', import.meta.url).href;
 
 /** BullMQ notifies here of new work, with the name of the queue. */
 const WORK_CHANNEL = 'bullmq_jobs';
+
+/** Leases that are remembered because their `finish` broke; the oldest are forgotten. */
+const MOST_UNSURE = 1000;
 
 /** How long `close` waits for its last statement, milliseconds. */
 const LAST_STATEMENT = 500;
@@ -286,6 +291,9 @@ export class PostgresBroker implements Broker {
   async #wasFinished(lease: Lease, error: unknown): Promise<boolean> {
     if (!isLeaseLost(error)) {
       this.#unsure.add(lease.token);
+      if (this.#unsure.size > MOST_UNSURE) {
+        this.#unsure.delete(this.#unsure.values().next().value!);
+      }
       return false;
     }
     if (!this.#unsure.delete(lease.token)) {
