@@ -27,7 +27,7 @@ export default {
     {
       ...shared,
       displayName: 'unit',
-      roots: ['<rootDir>/apps', '<rootDir>/libs'],
+      roots: ['<rootDir>/apps', '<rootDir>/libs', '<rootDir>/test/docs'],
       testRegex: '\\.spec\\.ts$',
     },
     {

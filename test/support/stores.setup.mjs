@@ -7,15 +7,15 @@ import { findRedisBinary, keepPostgres, keepRedis } from './kept-server.mjs';
  * there is one, unless the environment names servers to use. Several projects may call it.
  */
 export default async function setup() {
-  /** @type {{ keptStores?: KeptStore[] }} */
+  /** @type {{ keptStores?: KeptStore[], startOfStores?: Promise<void> }} */
   const shared = /** @type {any} */ (globalThis);
-  if (shared.keptStores) {
-    return;
-  }
-  /** @type {KeptStore[]} */
-  const stores = [];
-  shared.keptStores = stores;
+  shared.keptStores ??= [];
+  shared.startOfStores ??= startStores(shared.keptStores);
+  await shared.startOfStores;
+}
 
+/** @param {KeptStore[]} stores - Gets every store as soon as there is something to end. */
+async function startStores(stores) {
   /**
    * @param {string} variable
    * @param {() => ReturnType<typeof keepPostgres>} keep

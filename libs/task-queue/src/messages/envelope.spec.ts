@@ -55,7 +55,7 @@ describe('encodeEnvelope', () => {
   });
 
   it('leaves out headers that say nothing', () => {
-    const defaults: Required<TaskHeaders> = {
+    const defaults: Required<Omit<TaskHeaders, 'ignore_result'>> = {
       argsrepr: '()',
       content_type: 'application/json',
       eta: null,
@@ -63,7 +63,6 @@ describe('encodeEnvelope', () => {
       group: null,
       group_index: null,
       headers: {},
-      ignore_result: false,
       kwargsrepr: '{}',
       lang: 'js',
       origin: null,
@@ -98,6 +97,7 @@ describe('encodeEnvelope', () => {
       timelimit: [10, null],
     };
     expect(wireHeaders(headers)).toEqual(headers);
+    expect(wireHeaders({ ignore_result: false })).toEqual({ ignore_result: false });
   });
 
   it('names the argument that cannot be encoded as the caller knows it', () => {

@@ -31,11 +31,8 @@ const RULES: Readonly<Record<keyof TaskHeaders, HeaderRule>> = {
   group: string,
   group_index: count,
   headers: record,
-  ignore_result: {
-    expects: 'a boolean',
-    accepts: (v) => typeof v === 'boolean',
-    isDefault: (v) => v === false,
-  },
+  // False is no default: it says that the call wants a result which the task itself ignores.
+  ignore_result: { expects: 'a boolean', accepts: (v) => typeof v === 'boolean' },
   kwargsrepr: { ...string, isDefault: (v) => v === '{}' },
   lang: { ...string, isDefault: (v) => v === 'js' },
   origin: string,

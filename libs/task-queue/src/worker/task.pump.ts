@@ -212,6 +212,8 @@ export class TaskPump {
         return next;
       } catch (error) {
         if (error instanceof LeaseLostError) {
+          // A refusal is an answer, too.
+          this.store.answered();
           this.deps.logger.warn(
             attempt === 1
               ? error.message
@@ -220,7 +222,7 @@ export class TaskPump {
           );
           return undefined;
         }
-        await this.pause(this.store.failed(error));
+        await this.pause(this.storeFailed(error));
       }
     }
     return undefined;
@@ -287,14 +289,13 @@ export class TaskPump {
     this.dueTimers.set(queue, { at, timer });
   }
 
-  private storeFailed(error: unknown): void {
-    if (!this.isRunning) {
-      return;
-    }
+  /** @returns How long to pause before the next attempt, milliseconds. */
+  private storeFailed(error: unknown): number {
     const pause = this.store.failed(error);
-    if (!this.retryPlanned) {
+    if (this.isRunning && !this.retryPlanned) {
       this.planRetry(pause);
     }
+    return pause;
   }
 
   private planRetry(pause: number): void {

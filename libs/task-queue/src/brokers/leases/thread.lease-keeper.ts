@@ -3,8 +3,9 @@ import { Worker } from 'node:worker_threads';
 import type { Lease, LeaseKeeper } from '../broker.port.js';
 import type { BrokerLogger } from '../broker-options.interface.js';
 import { HEADER_INTS, ID_BYTES, LeaseTable, SLOT_BYTES } from './lease-table.js';
-// Only the type: it makes the compiler carry the thread's file along.
-import type {} from './lease-thread.mjs';
+
+/** The thread's module. Naming its type makes the compiler carry the file along. */
+export type LeaseThread = typeof import('./lease-thread.mjs');
 
 const THREAD_FILE = new URL('./lease-thread.mjs', import.meta.url);
 

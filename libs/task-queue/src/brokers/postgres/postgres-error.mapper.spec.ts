@@ -8,6 +8,7 @@ const target = {
   user: 'app',
   database: 'app',
   schema: 'bullmq',
+  connectTimeout: 2000,
 };
 
 function driverError(code: string | undefined, message = 'the reason'): Error {
@@ -32,20 +33,31 @@ describe('toTaskQueueError', () => {
     [undefined, 'cannot be reached (the reason)'],
   ])('explains %s', (code, text) => {
     const cause = driverError(code);
-    const error = toTaskQueueError(cause, target);
+    const error = toTaskQueueError(cause, target, 4000);
     expect(error).toBeInstanceOf(OperationalError);
     expect(error.message).toContain(text);
     expect(error.message).toContain(target.description);
     expect(error.cause).toBe(cause);
   });
 
+  it.each([
+    ['Query read timeout', '4 s'],
+    ['timeout exceeded when trying to connect', '2 s'],
+    ['Connection terminated due to connection timeout', '2 s'],
+  ])('says how long was waited after: %s', (message, time) => {
+    const cause = driverError(undefined, message);
+    const error = toTaskQueueError(cause, target, 4000);
+    expect(error.message).toContain(`did not answer within ${time}`);
+    expect(error.cause).toBe(cause);
+  });
+
   it('knows a password that is missing altogether', () => {
     const cause = driverError(undefined, 'SASL: client password must be a string');
-    expect(toTaskQueueError(cause, target).message).toContain('Correct them in broker_url');
+    expect(toTaskQueueError(cause, target, 4000).message).toContain('Correct them in broker_url');
   });
 
   it('says how to make tables that are missing', () => {
-    const error = toTaskQueueError(driverError('42P01'), target);
+    const error = toTaskQueueError(driverError('42P01'), target, 4000);
     expect(error).toBeInstanceOf(ImproperlyConfigured);
     expect(error.message).toContain('broker_transport_options.migrate');
   });
@@ -54,15 +66,15 @@ describe('toTaskQueueError', () => {
     const cause = Object.assign(new AggregateError([driverError('ECONNREFUSED', 'refused')]), {
       code: 'ECONNREFUSED',
     });
-    expect(toTaskQueueError(cause, target).message).toContain('(refused)');
+    expect(toTaskQueueError(cause, target, 4000).message).toContain('(refused)');
   });
 });
 
 describe('isDataRefused', () => {
   it('is about what was given, not about the connection', () => {
-    expect(isDataRefused(toTaskQueueError(driverError('22P02'), target))).toBe(true);
-    expect(isDataRefused(toTaskQueueError(driverError('23505'), target))).toBe(true);
-    expect(isDataRefused(toTaskQueueError(driverError('57P01'), target))).toBe(false);
+    expect(isDataRefused(toTaskQueueError(driverError('22P02'), target, 4000))).toBe(true);
+    expect(isDataRefused(toTaskQueueError(driverError('23505'), target, 4000))).toBe(true);
+    expect(isDataRefused(toTaskQueueError(driverError('57P01'), target, 4000))).toBe(false);
     expect(isDataRefused(undefined)).toBe(false);
   });
 });

@@ -2,12 +2,23 @@ import { ImproperlyConfigured, OperationalError } from '../../errors/task-queue.
 import type { TaskQueueError } from '../../errors/task-queue.errors.js';
 import type { PostgresEndpoint } from './postgres.endpoint.js';
 
-type Target = Pick<PostgresEndpoint, 'description' | 'user' | 'database' | 'schema'>;
+type Target = Pick<
+  PostgresEndpoint,
+  'description' | 'user' | 'database' | 'schema' | 'connectTimeout'
+>;
 
 /** Raised by BullMQ's functions and ours when the lease is not held. */
 const LEASE_LOST = 'BM001';
 const DEADLOCK = new Set(['40P01', '40001']);
 const TABLES_GONE = new Set(['42P01', '3F000', '42883']);
+
+/** `pg` gives its timeouts no code. */
+const QUERY_TIMEOUT = 'Query read timeout';
+const CONNECT_TIMEOUTS = new Set<unknown>([
+  'timeout exceeded when trying to connect',
+  'timeout expired',
+  'Connection terminated due to connection timeout',
+]);
 
 /** The SQLSTATE or the error code of Node that `error` carries. */
 export function errorCode(error: unknown): string | undefined {
@@ -36,8 +47,17 @@ export function isDataRefused(error: unknown): boolean {
   return /^2[23]/.test(errorCode(cause) ?? '');
 }
 
-/** What the driver's error means for the user, with the driver's error as its cause. */
-export function toTaskQueueError(error: unknown, target: Target): TaskQueueError {
+/**
+ * What the driver's error means for the user, with the driver's error as its cause.
+ *
+ * @param budget - How long the call was allowed to take, milliseconds.
+ */
+export function toTaskQueueError(error: unknown, target: Target, budget: number): TaskQueueError {
+  const message = (error as { message?: unknown } | null | undefined)?.message;
+  if (message === QUERY_TIMEOUT || CONNECT_TIMEOUTS.has(message)) {
+    const allowed = message === QUERY_TIMEOUT ? budget : Math.min(budget, target.connectTimeout);
+    return timedOut(target, allowed, error);
+  }
   const code = errorCode(error) ?? '';
   if (areTablesGone(error) || isMissingSchema(error)) {
     return missingTables(target, error);
@@ -57,10 +77,11 @@ export function missingTables(target: Target, cause?: unknown): ImproperlyConfig
 }
 
 /** The call took longer than it was allowed to. */
-export function timedOut(target: Target, budget: number): OperationalError {
+export function timedOut(target: Target, budget: number, cause?: unknown): OperationalError {
   return new OperationalError(
     `PostgreSQL at ${target.description} did not answer within ${budget / 1000} s. Check that ` +
       'the server named in broker_url is up, can be reached from here, and is not overloaded.',
+    cause === undefined ? undefined : { cause },
   );
 }
 

@@ -30,8 +30,9 @@ import { PostgresWorkWaiter } from './postgres-work.waiter.js';
 import { readPostgresEndpoint } from './postgres.endpoint.js';
 import { toLocalTime } from './server-time.util.js';
 import { decodeTaskData } from './task-data.codec.js';
-// Only the type: it makes the compiler carry the thread's file along.
-import type {} from './postgres-lease-renewer.mjs';
+
+/** Runs in the lease thread. Naming its type makes the compiler carry the file along. */
+export type PostgresLeaseRenewer = typeof import('./postgres-lease-renewer.mjs');
 
 const RENEWER_URL = new URL('./postgres-lease-renewer.mjs', import.meta.url).href;
 

@@ -160,7 +160,7 @@ export class PostgresSession {
       this.#underWay.add(giveUp);
       work().then(
         (value) => settle(() => resolve(value)),
-        (error: unknown) => settle(() => reject(this.#translate(error))),
+        (error: unknown) => settle(() => reject(this.#translate(error, budget))),
       );
     });
   }
@@ -227,7 +227,7 @@ export class PostgresSession {
     }
   }
 
-  #translate(error: unknown): unknown {
+  #translate(error: unknown, budget: number): unknown {
     if (isLeaseLost(error) || error instanceof TaskQueueError) {
       return error;
     }
@@ -235,7 +235,7 @@ export class PostgresSession {
       // The database was made anew while this process was running: look again next time.
       this.#ready = undefined;
     }
-    return toTaskQueueError(error, this.endpoint);
+    return toTaskQueueError(error, this.endpoint, budget);
   }
 
   #closedError(): OperationalError {

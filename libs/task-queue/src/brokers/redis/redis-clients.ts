@@ -64,7 +64,9 @@ export function createClient(
     lazyConnect: true,
     connectTimeout: endpoint.options.connectTimeout ?? connectionTimeout,
     retryStrategy: (times: number): number => Math.min(50 * 2 ** Math.min(times, 6), 2000),
-    maxRetriesPerRequest: failFast ? 1 : null,
+    // 0: what was on its way when the connection broke is rejected at once. ioredis would
+    // otherwise forget it, or send it again.
+    maxRetriesPerRequest: purpose === 'subscriber' ? null : 0,
     enableOfflineQueue: !failFast,
     // A command that was cut off is tried again by us, who know whether that is safe.
     autoResendUnfulfilledCommands: purpose === 'subscriber',

@@ -62,7 +62,7 @@ export async function open({ prefix, endpoint }) {
 /** @param {Config['endpoint']} endpoint */
 function connect(endpoint) {
   const common = {
-    maxRetriesPerRequest: 1,
+    maxRetriesPerRequest: 0,
     retryStrategy: (/** @type {number} */ times) => Math.min(times * 100, 1000),
   };
   if (endpoint.kind === 'cluster') {

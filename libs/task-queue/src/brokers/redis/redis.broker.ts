@@ -40,8 +40,6 @@ import { pushTask, RedisPublisher } from './redis-publisher.js';
 import { RedisResultStore } from './redis-result-store.js';
 import { BULL_KEYS } from './redis-scripts.js';
 import { RedisWorkSignal } from './redis-work-signal.js';
-// Only the type: it makes the compiler carry the thread's file along.
-import type {} from './redis-lease-renewer.mjs';
 
 /** How long a task that ran is remembered, so that a publish tried again does not repeat it. */
 const DONE_MARK_TTL = 60_000;
@@ -59,6 +57,9 @@ const BULL_FINISH_ARGUMENTS = 9;
 /** `[job, id, rate limit, next due time]`, as BullMQ's scripts answer a fetch. */
 type NextJob = [JobJson | null | undefined, string?, number?, number?] | [];
 
+/** Runs in the lease thread. Naming its type makes the compiler carry the file along. */
+export type RedisLeaseRenewer = typeof import('./redis-lease-renewer.mjs');
+
 /** The Redis driver: BullMQ's layout and scripts, composed with ours. */
 export class RedisBroker implements Broker {
   readonly description: string;
@@ -69,6 +70,8 @@ export class RedisBroker implements Broker {
   private readonly resultDb: number;
   private readonly processId = randomUUID();
   private readonly clients = new Map<ClientPurpose, RedisClient>();
+  /** Attempts to connect that are under way: however many callers wait, there is one. */
+  private readonly opening = new Map<ClientPurpose, Promise<void>>();
   /** Queues on the consumer's connection and on the producer's. */
   private readonly consumerQueues: BullQueues;
   private readonly producerQueues: BullQueues;
@@ -332,7 +335,14 @@ export class RedisBroker implements Broker {
   private async ready(purpose: ClientPurpose): Promise<RedisClient> {
     const client = this.client(purpose);
     if (client.status !== 'ready') {
-      await whenReady(client, this.options.connectionTimeout);
+      let opening = this.opening.get(purpose);
+      if (!opening) {
+        opening = whenReady(client, this.options.connectionTimeout).finally(() =>
+          this.opening.delete(purpose),
+        );
+        this.opening.set(purpose, opening);
+      }
+      await opening;
     }
     return client;
   }
