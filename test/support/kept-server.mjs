@@ -143,6 +143,8 @@ export async function keepRedis(options = {}) {
       ? [
           ['--cluster-enabled', 'yes'],
           ['--cluster-port', String(await freePort())],
+          // Clients skip a node that does not say where it is.
+          ['--cluster-announce-ip', '127.0.0.1'],
         ]
       : []),
     ...(tls
