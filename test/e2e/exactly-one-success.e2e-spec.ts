@@ -22,38 +22,34 @@ describeOnEachStore('many tasks through one worker', (store) => {
     notes.remove();
   });
 
-  it(
-    'end with exactly one success each: none lost, none run twice',
-    async () => {
-      const count = COUNTS[store().name];
-      const ids: string[] = [];
-      for (let from = 0; from < count; from += CHUNK) {
-        const calls = Array.from({ length: CHUNK }, () => client.tasks.delay('fixture.once'));
-        ids.push(...(await Promise.all(calls)).map(({ id }) => id));
-      }
-      worker = new WorkerProcess({
-        env: { ...store().env, FIXTURE_RUNS: notes.file },
-        args: ['-c', '50', '-l', 'warning'],
-      });
-      await notes.reach('begin', count, 240_000);
-      expect(await worker.stop()).toBe(0);
-      worker = undefined;
+  it('end with exactly one success each: none lost, none run twice', async () => {
+    const count = COUNTS[store().name];
+    const ids: string[] = [];
+    for (let from = 0; from < count; from += CHUNK) {
+      const calls = Array.from({ length: CHUNK }, () => client.tasks.delay('fixture.once'));
+      ids.push(...(await Promise.all(calls)).map(({ id }) => id));
+    }
+    worker = new WorkerProcess({
+      env: { ...store().env, FIXTURE_RUNS: notes.file },
+      args: ['-c', '50', '-l', 'warning'],
+    });
+    await notes.reach('begin', count, 240_000);
+    expect(await worker.stop()).toBe(0);
+    worker = undefined;
 
-      expect(notes.ids('begin').toSorted()).toEqual(ids.toSorted());
-      for (let from = 0; from < count; from += CHUNK) {
-        const chunk = ids.slice(from, from + CHUNK);
-        const payloads = await client.broker.results.getMany(chunk);
-        const metas = payloads.map((text) => JSON.parse(text ?? '{}') as Record<string, unknown>);
-        expect(metas.map(({ status }) => status)).toEqual(chunk.map(() => 'SUCCESS'));
-        expect(metas.map(({ result }) => result)).toEqual(chunk);
-      }
-      expect(await client.broker.counts('celery')).toEqual({
-        waiting: 0,
-        delayed: 0,
-        active: 0,
-        dead: 0,
-      });
-    },
-    300_000,
-  );
+    expect(notes.ids('begin').toSorted()).toEqual(ids.toSorted());
+    for (let from = 0; from < count; from += CHUNK) {
+      const chunk = ids.slice(from, from + CHUNK);
+      const payloads = await client.broker.results.getMany(chunk);
+      const metas = payloads.map((text) => JSON.parse(text ?? '{}') as Record<string, unknown>);
+      expect(metas.map(({ status }) => status)).toEqual(chunk.map(() => 'SUCCESS'));
+      expect(metas.map(({ result }) => result)).toEqual(chunk);
+    }
+    expect(await client.broker.counts('celery')).toEqual({
+      waiting: 0,
+      delayed: 0,
+      active: 0,
+      dead: 0,
+    });
+  }, 300_000);
 });

@@ -9,8 +9,12 @@ import { RunNotes, WorkerProcess } from '../support/worker-process.js';
 const AWAY = process.env['CELERY_TEST_FULL'] === '1' ? 30 : 4;
 const PUBLISH_TIMEOUT = 2;
 
-describe('on postgres', () => describeOutage(durablePostgres));
-describeWithRedis('on redis', () => describeOutage(durableRedis));
+describe('on postgres', () => {
+  describeOutage(durablePostgres);
+});
+describeWithRedis('on redis', () => {
+  describeOutage(durableRedis);
+});
 
 function describeOutage(openStore: () => Promise<OutageStore>): void {
   describe('a store that goes away under load and comes back', () => {
@@ -74,7 +78,7 @@ function describeOutage(openStore: () => Promise<OutageStore>): void {
 
 /** A caller that never stops calling, one call after another. */
 class Load {
-  readonly accepted: AsyncResult<unknown>[] = [];
+  readonly accepted: AsyncResult[] = [];
   /** Milliseconds. */
   longestCall = 0;
   readonly nextRefusal: Promise<Error>;

@@ -208,6 +208,10 @@ function sampleApp(environment: () => Environment): void {
       expect(String((answer.body as { message: unknown }).message)).toMatch(message);
     });
 
+    it.each(['%00', 'a:b', 'a'.repeat(201)])('are not looked for under %s', async (id) => {
+      expect((await http().get(`/tasks/${id}`)).status).toBe(400);
+    });
+
     it.each(['-1', '61', 'soon'])('are not waited for during %s', async (timeout) => {
       const { status } = await http().get(`/tasks/${UNKNOWN}/wait?timeout=${timeout}`);
       expect(status).toBe(400);
@@ -311,7 +315,9 @@ function sampleApp(environment: () => Environment): void {
     ] as const)('are refused for %s', async (_what, upload, refusal) => {
       const post = http().post('/reports');
       for (const [field, [name, content]] of Object.entries(upload)) {
-        void post.attach(field, Buffer.from(content), name);
+        // Of a filename the client would keep the last part alone.
+        const options = { filepath: name } as object;
+        void post.attach(field, Buffer.from(content), options);
       }
       const { status } = await post;
       expect(status).toBe(refusal);
@@ -375,7 +381,7 @@ describe('the API of the sample application', () => {
 
   it('answers 503, with a sentence and without the password, when the broker is away', async () => {
     const resetEnvironment = setEnvironment({
-      CELERY_BROKER_URL: 'redis://:secret@127.0.0.1:1/0',
+      CELERY_BROKER_URL: 'postgresql://postgres:secret@127.0.0.1:1/postgres',
       CELERY_BROKER_CONNECTION_TIMEOUT: '1',
       CELERY_TASK_PUBLISH_TIMEOUT: '1',
       REPORTS_ROOT: root,

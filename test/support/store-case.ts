@@ -16,15 +16,12 @@ export interface StoreCase {
 }
 
 /** Runs the tests on every store that a worker process can share with this one. */
-export function describeOnEachStore(
-  title: string,
-  tests: (store: () => StoreCase) => void,
-): void {
-  describe('on postgres', () => {
-    describe(title, () => tests(oncePerBlock('postgres', postgresUrl)));
+export function describeOnEachStore(title: string, tests: (store: () => StoreCase) => void): void {
+  describe(`${title}: on postgres`, () => {
+    tests(oncePerBlock('postgres', postgresUrl));
   });
-  describeWithRedis('on redis', () => {
-    describe(title, () => tests(oncePerBlock('redis', redisUrl)));
+  describeWithRedis(`${title}: on redis`, () => {
+    tests(oncePerBlock('redis', redisUrl));
   });
 }
 

@@ -2,6 +2,7 @@ export { BROKER, CLOCK, RESULT_BACKEND } from './task-queue.tokens.js';
 export { TaskQueueModule } from './task-queue.module.js';
 export type { TaskQueueAsyncOptions, TaskQueueOptionsFactory } from './task-queue.options.js';
 export * from './client/index.js';
+export { MemoryStore } from './brokers/memory/index.js';
 export type { Broker } from './brokers/index.js';
 export type { Clock, Timer } from './clock/index.js';
 export * from './errors/task-queue.errors.js';

@@ -8,7 +8,7 @@ import {
   type ResultBackend,
   type ResultCache,
 } from './results/index.js';
-import type { TaskQueueSettings } from './settings/index.js';
+import { maskUrl, type TaskQueueSettings } from './settings/index.js';
 
 /** The token that `@nestjs/cache-manager` gives its cache. */
 const CACHE_MANAGER = 'CACHE_MANAGER';
@@ -34,7 +34,7 @@ export async function createResultBackend(
         results: opened.store,
         close: () => opened.close(),
       })
-    : new BrokerStoreBackend(broker);
+    : new BrokerStoreBackend({ description: maskUrl(resultBackend), results: broker.results });
 }
 
 /** The application's cache, looked up at its first use: it is made after the backend. */

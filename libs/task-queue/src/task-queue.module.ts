@@ -134,7 +134,13 @@ function settingsProvider(options: TaskQueueAsyncOptions): FactoryProvider<Parse
 }
 
 function parse(input: TaskQueueSettingsInput, source: string): ParsedSettings {
-  return parseSettings(input as Readonly<Record<string, unknown>>, { source });
+  if (typeof input !== 'object' || input === null) {
+    throw new ImproperlyConfigured(
+      `${source} was given no settings: its argument, or what its factory returns, must be an ` +
+        "object such as { brokerUrl: 'redis://localhost:6379/0' }.",
+    );
+  }
+  return parseSettings({ ...input }, { source });
 }
 
 function assemble(
@@ -147,7 +153,15 @@ function assemble(
     global: isGlobal,
     imports: [DiscoveryModule, ...imports],
     providers: [settings, ...PROVIDERS],
-    exports: [TaskClient, TaskWorker, TaskRegistry, TASK_QUEUE_SETTINGS],
+    exports: [
+      TaskClient,
+      TaskWorker,
+      TaskRegistry,
+      TASK_QUEUE_SETTINGS,
+      BROKER,
+      CLOCK,
+      RESULT_BACKEND,
+    ],
   };
 }
 

@@ -27,8 +27,8 @@ import { IntrinsicException } from '@nestjs/common';
 const BRAND_PREFIX = 'nestjs-celery.error.';
 
 /** Gives `target` an `instanceof` that recognises the brand instead of the prototype. */
-function branded<T extends abstract new (...args: any[]) => Error>(name: string) {
-  return (target: T): void => {
+function branded(name: string) {
+  return (target: abstract new (...args: any[]) => Error): void => {
     const brand = Symbol.for(BRAND_PREFIX + name);
     Object.defineProperty(target.prototype, brand, { value: true });
     Object.defineProperty(target.prototype, 'name', {
@@ -50,11 +50,7 @@ function branded<T extends abstract new (...args: any[]) => Error>(name: string)
 
 /** Root of every error that this library throws. */
 @branded('TaskQueueError')
-export class TaskQueueError extends Error {
-  constructor(message?: string, options?: ErrorOptions) {
-    super(message, options);
-  }
-}
+export class TaskQueueError extends Error {}
 
 /** A setting, a decorator or an option is wrong. Thrown at start, never later. */
 @branded('ImproperlyConfigured')

@@ -47,8 +47,11 @@ export interface BrokerTransportOptions {
   readonly poolSize?: number;
   /** PostgreSQL: create and update the tables at the start. */
   readonly migrate?: boolean;
-  /** Memory: name of the store. Modules of one process with the same name share it. */
-  readonly store?: string;
+  /**
+   * Memory: a MemoryStore. Modules that are given the same one share its tasks and results. From
+   * code only. Default: one of its own.
+   */
+  readonly store?: unknown;
 }
 
 /** Options of the broker driver. What may be written. */
@@ -71,8 +74,11 @@ export interface BrokerTransportOptionsInput {
   readonly poolSize?: number;
   /** PostgreSQL: create and update the tables at the start. */
   readonly migrate?: boolean;
-  /** Memory: name of the store. Modules of one process with the same name share it. */
-  readonly store?: string;
+  /**
+   * Memory: a MemoryStore. Modules that are given the same one share its tasks and results. From
+   * code only. Default: one of its own.
+   */
+  readonly store?: unknown;
 }
 
 /** Options of the result backend. Read, with the defaults filled in. */

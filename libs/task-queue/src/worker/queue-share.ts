@@ -1,4 +1,4 @@
-/** How soon a queue that was found empty is looked at again while slots are busy, milliseconds. */
+/** How soon a queue found empty is looked at again while nobody waits for a sign, milliseconds. */
 const LOOK_AGAIN_AFTER = 100;
 
 /** How many tasks in a row a slot takes from one queue before the others have a turn. */
@@ -64,14 +64,14 @@ export class QueueShare {
   /**
    * The queue to fetch from next, or `undefined`.
    *
-   * @param busy - Whether slots are running: then nobody waits for a sign of work, and queues
-   * found empty a while ago are looked at again.
+   * @param lookAround - Whether queues found empty a while ago are candidates, too: for when
+   * nobody waits for a sign of work.
    */
-  next(busy: boolean): string | undefined {
+  next(lookAround: boolean): string | undefined {
     let best: QueueState | undefined;
     const oldest = this.now() - LOOK_AGAIN_AFTER;
     for (const state of this.states) {
-      const candidate = state.ready || (busy && state.lastEmptyAt <= oldest);
+      const candidate = state.ready || (lookAround && state.lastEmptyAt <= oldest);
       if (
         candidate &&
         state.fetching < state.window &&
@@ -126,9 +126,9 @@ export class QueueShare {
     this.state(queue).share -= 1;
   }
 
-  /** Whether a slot that ran `inARow` tasks of `queue` may take the next one of it at once. */
-  mayStay(queue: string, inARow: number): boolean {
-    return this.states.length === 1 || inARow % BURST !== 0 || !this.byName.has(queue);
+  /** Whether a slot that ran `inARow` tasks of one queue may take the next one of it at once. */
+  mayStay(inARow: number): boolean {
+    return this.states.length === 1 || inARow % BURST !== 0;
   }
 
   private state(queue: string): QueueState {

@@ -71,6 +71,10 @@ async function runUntilStopped(module: Type, options: WorkerOptions): Promise<nu
   try {
     await worker.run(options);
     await app.close();
+  } catch (error) {
+    // The reason is the first error; what else goes wrong on the way out adds nothing.
+    await app.close().catch(() => undefined);
+    throw error;
   } finally {
     signals.ignore();
   }
@@ -101,11 +105,15 @@ class ShutdownSignals {
       this.firstAt = now;
       process.stdout.write('\nworker: Warm shutdown (MainProcess)\n');
       process.stdout.write('worker: Hitting Ctrl+C again will terminate all running tasks!\n');
-      void this.worker.stop();
+      this.worker.stop().catch(report);
     } else if (now - this.firstAt > SAME_SIGNAL_WINDOW && !this.wasCold) {
       this.wasCold = true;
       process.stdout.write('\nworker: Cold shutdown (MainProcess)\n');
-      void this.worker.terminate();
+      this.worker.terminate().catch(report);
     }
   }
+}
+
+function report(error: unknown): void {
+  new Logger('runWorker').error(`The shutdown was not clean: ${String(error)}`);
 }

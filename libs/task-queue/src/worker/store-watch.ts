@@ -3,12 +3,18 @@ import type { BrokerLogger } from '../brokers/broker-options.interface.js';
 const FIRST_PAUSE = 200;
 const LONGEST_PAUSE = 5000;
 
+/** How long to pause after so many failed attempts in a row, milliseconds: 200, 400, ... 5000. */
+export function pauseAfter(attempts: number): number {
+  return Math.min(FIRST_PAUSE * 2 ** (attempts - 1), LONGEST_PAUSE);
+}
+
 /**
  * Knows whether the store answers: says so in the log once when it stops and once when it is
  * back, and how long to wait before the next attempt.
  */
 export class StoreWatch {
-  private failures = 0;
+  private away = false;
+  private pauses = 0;
 
   constructor(
     private readonly description: string,
@@ -16,25 +22,34 @@ export class StoreWatch {
   ) {}
 
   get isAway(): boolean {
-    return this.failures > 0;
+    return this.away;
   }
 
-  /** @returns How long to pause before the next attempt, milliseconds. */
-  failed(error: unknown): number {
-    if (this.failures === 0) {
+  /** However many calls fail at once, it is one outage. */
+  failed(error: unknown): void {
+    if (!this.away) {
+      this.away = true;
       const reason = error instanceof Error ? error.message : String(error);
       this.logger.warn(
         `consumer: Connection to broker lost. Trying to re-establish the connection... ${reason}`,
       );
     }
-    this.failures += 1;
-    return Math.min(FIRST_PAUSE * 2 ** (this.failures - 1), LONGEST_PAUSE);
   }
 
-  answered(): void {
-    if (this.failures > 0) {
-      this.failures = 0;
+  /** How long to wait before the store is probed again, milliseconds; longer each time. */
+  nextPause(): number {
+    this.pauses += 1;
+    return pauseAfter(this.pauses);
+  }
+
+  /** @returns Whether the store was away until now. */
+  answered(): boolean {
+    const wasAway = this.away;
+    this.away = false;
+    this.pauses = 0;
+    if (wasAway) {
       this.logger.log(`Connected to ${this.description}`);
     }
+    return wasAway;
   }
 }

@@ -1,4 +1,4 @@
-import { reprValue } from '../messages/index.js';
+import { maskUrlPasswords, reprValue } from '../messages/index.js';
 import { isError } from '../errors/task-queue.errors.js';
 
 /** Where lines go; Nest's `Logger` fits. */
@@ -23,7 +23,7 @@ export class TaskLog {
 
   received(name: string, id: string): void {
     if (this.isInfo) {
-      this.sink.log(`Task ${name}[${id}] received`);
+      this.sink.log(`Task ${label(name, id)} received`);
     }
   }
 
@@ -31,48 +31,48 @@ export class TaskLog {
   succeeded(name: string, id: string, runtime: number, value: unknown): void {
     if (this.isInfo) {
       const result = reprValue(value, REPR_LENGTH);
-      this.sink.log(`Task ${name}[${id}] succeeded in ${runtime.toFixed(4)}s: ${result}`);
+      this.sink.log(`Task ${label(name, id)} succeeded in ${runtime.toFixed(4)}s: ${result}`);
     }
   }
 
   raisedExpected(name: string, id: string, thrown: unknown): void {
     if (this.isInfo) {
-      this.sink.log(`Task ${name}[${id}] raised expected: ${reprThrown(thrown)}`);
+      this.sink.log(`Task ${label(name, id)} raised expected: ${reprValue(thrown, REPR_LENGTH)}`);
     }
   }
 
   raisedUnexpected(name: string, id: string, thrown: unknown): void {
-    const stack = isError(thrown) ? thrown.stack : undefined;
-    this.sink.error(`Task ${name}[${id}] raised unexpected: ${reprThrown(thrown)}`, stack);
+    const what = `Task ${label(name, id)} raised unexpected: ${reprValue(thrown, REPR_LENGTH)}`;
+    this.sink.error(what, stackOf(thrown));
   }
 
   ignored(name: string, id: string): void {
     if (this.isInfo) {
-      this.sink.log(`Task ${name}[${id}] ignored`);
+      this.sink.log(`Task ${label(name, id)} ignored`);
     }
   }
 
   rejected(name: string, id: string, requeue: boolean): void {
-    this.sink.warn(`Task ${name}[${id}] reject requeue=${requeue ? 'yes' : 'no'}`);
+    this.sink.warn(`Task ${label(name, id)} reject requeue=${requeue ? 'yes' : 'no'}`);
   }
 
   revoked(name: string, id: string): void {
     if (this.isInfo) {
-      this.sink.log(`Discarding revoked task: ${name}[${id}]`);
+      this.sink.log(`Discarding revoked task: ${label(name, id)}`);
     }
   }
 
   /** @param delay - Seconds until the task is looked at again. */
   unknown(name: string, id: string, delay: number): void {
     this.sink.warn(
-      `Received unregistered task of type '${reprValue(name, 80).slice(1, -1)}'[${id}]. It is put back ` +
-        `for ${delay.toFixed(0)}s, for a worker that knows it.`,
+      `Received unregistered task of type '${label(name)}'[${label(id)}]. It is put back ` +
+        `for ${Number(delay.toFixed(1))}s, for a worker that knows it.`,
     );
   }
 
   notRegistered(name: string, id: string): void {
     this.sink.error(
-      `Received unregistered task of type '${reprValue(name, 80).slice(1, -1)}'[${id}]. No worker took it ` +
+      `Received unregistered task of type '${label(name)}'[${label(id)}]. No worker took it ` +
         'within task_unknown_grace: it ends FAILURE NotRegistered. Check that the module with ' +
         'this task is imported by the worker, and the spelling of the name.',
     );
@@ -81,13 +81,22 @@ export class TaskLog {
   /** The message itself is never quoted: it may hold secrets. */
   invalid(id: string, queue: string, reason: string): void {
     this.sink.error(
-      `Received invalid task message ${id} in queue '${queue}': ${reason} It is kept in the ` +
-        'dead-letter list.',
+      `Received invalid task message ${label(id)} in queue '${queue}': ${reason} It is kept in ` +
+        'the dead-letter list.',
+    );
+  }
+
+  /** @param reason - With the stack: the fault is in the worker, not in the message. */
+  fault(id: string, queue: string, reason: string): void {
+    this.sink.error(
+      `The worker failed on task message ${label(id)} in queue '${queue}'. It is kept in the ` +
+        'dead-letter list. Please report this.',
+      reason,
     );
   }
 
   lostTooOften(name: string, id: string, reason: string): void {
-    this.sink.error(`Task ${name}[${id}] is given up: ${reason}`);
+    this.sink.error(`Task ${label(name, id)} is given up: ${reason}`);
   }
 
   warn(message: string): void {
@@ -95,14 +104,26 @@ export class TaskLog {
   }
 }
 
-/** `ValueError('boom')`. */
-export function reprThrown(thrown: unknown): string {
-  if (!isError(thrown)) {
-    return reprValue(thrown, REPR_LENGTH);
-  }
+const LONGEST_LABEL = 200;
+// Names and ids may come from anybody: one with a line break could forge a line of the log.
+const UNPRINTABLE = /[\p{C}\u2028\u2029]/u;
+
+/** `demoapp.tasks.add[<id>]`, on one line. */
+function label(name: string, id?: string): string {
+  const text = name.length > LONGEST_LABEL || UNPRINTABLE.test(name) ? shown(name) : name;
+  return id === undefined ? text : `${text}[${label(id)}]`;
+}
+
+function shown(text: string): string {
+  return reprValue(text, LONGEST_LABEL).slice(1, -1);
+}
+
+function stackOf(thrown: unknown): string | undefined {
   try {
-    return `${thrown.name}(${reprValue(String(thrown.message), REPR_LENGTH)})`;
+    const stack: unknown = isError(thrown) ? thrown.stack : undefined;
+    // The first line of a stack is the message, which may quote a URL.
+    return typeof stack === 'string' ? maskUrlPasswords(stack) : undefined;
   } catch {
-    return 'an error that cannot be shown';
+    return undefined;
   }
 }

@@ -3,8 +3,9 @@ import type { Broker, Delivery, Fetched, Lease, LeaseKeeper } from '../brokers/b
 import type { Clock, Timer } from '../clock/index.js';
 import { LeaseLostError } from '../errors/task-queue.errors.js';
 import type { DeliveryHandler, Ending } from './ending.interface.js';
+import { Pauses } from './pauses.js';
 import { QueueShare } from './queue-share.js';
-import { StoreWatch } from './store-watch.js';
+import { pauseAfter, StoreWatch } from './store-watch.js';
 
 /** How long one wait for work lasts; after it every queue is looked at, milliseconds. */
 const WAIT = 5000;
@@ -34,15 +35,21 @@ export class TaskPump {
   private readonly held = new Map<string, Delivery>();
   private readonly dueTimers = new Map<string, { at: number; timer: Timer }>();
   private readonly idleListeners: (() => void)[] = [];
+  private readonly pauses: Pauses;
+  private retryTimer: Timer | undefined;
   private busy = 0;
   private fetching = 0;
+  private finishing = 0;
   private waiting = false;
-  private retryPlanned = false;
+  /** A slot gave up its queue's next task: the queues found empty are looked at again first. */
+  private lookAround = false;
+  private handedBack = 0;
   private state: 'new' | 'running' | 'draining' | 'abandoned' = 'new';
 
   constructor(private readonly deps: TaskPumpDeps) {
     this.share = new QueueShare(deps.queues, () => deps.clock.now());
     this.store = new StoreWatch(deps.broker.description, deps.logger);
+    this.pauses = new Pauses(deps.clock);
   }
 
   /** How many tasks are held. */
@@ -55,9 +62,12 @@ export class TaskPump {
     return [...this.held.values()];
   }
 
+  /** Begins to take tasks. A no-op once the pump was started or stopped. */
   start(): void {
-    this.state = 'running';
-    this.fill();
+    if (this.state === 'new') {
+      this.state = 'running';
+      this.fill();
+    }
   }
 
   /** Work may be waiting in `queue`. */
@@ -74,7 +84,7 @@ export class TaskPump {
       this.deps.broker.wakeUp();
     }
     if (this.state === 'draining' && !this.isIdle) {
-      await new Promise<void>((resolve) => this.idleListeners.push(resolve));
+      await this.idle();
     }
   }
 
@@ -88,30 +98,33 @@ export class TaskPump {
     }
     this.state = 'abandoned';
     this.clearTimers();
+    this.pauses.endAll();
     this.deps.broker.wakeUp();
     const deliveries = this.deliveries;
     this.held.clear();
-    let handedBack = 0;
-    const handBacks = deliveries.map(async ({ lease }) => {
+    const handBacks = deliveries.map(({ lease }) => {
       this.deps.leases.remove(lease);
-      try {
-        await this.deps.broker.release(lease);
-        handedBack += 1;
-      } catch {
-        // The store is away or the lease is over: the task is reclaimed when the lease ends.
-      }
+      return this.handBack(lease);
     });
-    await Promise.race([Promise.all(handBacks), this.pause(HAND_BACK_DEADLINE)]);
-    this.idleListeners.splice(0).forEach((resolve) => resolve());
-    return handedBack;
+    // What a fetch or a finish under way brings is handed back when it comes.
+    const fetched = this.isIdle ? undefined : this.idle();
+    await Promise.race([Promise.all([...handBacks, fetched]), this.pauses.of(HAND_BACK_DEADLINE)]);
+    this.pauses.endAll();
+    this.tellIdle();
+    return this.handedBack;
   }
 
   private get isRunning(): boolean {
     return this.state === 'running';
   }
 
+  private get isAbandoned(): boolean {
+    return this.state === 'abandoned';
+  }
+
+  /** Nothing is held that this pump still answers for. */
   private get isIdle(): boolean {
-    return this.busy === 0 && this.fetching === 0;
+    return this.fetching === 0 && (this.isAbandoned ? this.finishing : this.busy) === 0;
   }
 
   private get freeSlots(): number {
@@ -124,13 +137,14 @@ export class TaskPump {
       return;
     }
     while (this.freeSlots > 0) {
-      const queue = this.share.next(this.busy > 0 && !this.waiting);
+      const queue = this.share.next((this.busy > 0 || this.lookAround) && !this.waiting);
       if (queue === undefined) {
         break;
       }
       void this.fetch(queue);
     }
     if (this.freeSlots > 0 && this.fetching === 0 && !this.waiting) {
+      this.lookAround = false;
       void this.waitForWork();
     }
   }
@@ -149,12 +163,13 @@ export class TaskPump {
       this.checkIdle();
       return;
     }
+    if (fetched.delivery && this.isAbandoned) {
+      await this.handBack(fetched.delivery.lease);
+    }
     this.fetching -= 1;
     this.noteDue(queue, fetched.nextDueAt);
-    if (fetched.delivery && this.state === 'abandoned') {
-      // Came too late for this worker; when even this fails, it is reclaimed.
-      void this.deps.broker.release(fetched.delivery.lease).catch(() => undefined);
-    } else if (fetched.delivery) {
+    if (fetched.delivery && !this.isAbandoned) {
+      this.lookAround = false;
       this.share.fetchFound(queue);
       void this.runSlot(queue, fetched.delivery);
     } else {
@@ -173,6 +188,9 @@ export class TaskPump {
     }
     this.busy -= 1;
     this.share.slotEnded(queue);
+    // With work at hand nobody waits for a sign of it: without a look at the others this queue
+    // would have the slot for ever.
+    this.lookAround ||= this.share.anyReady;
     this.fill();
     this.checkIdle();
   }
@@ -183,12 +201,16 @@ export class TaskPump {
     inARow: number,
   ): Promise<Delivery | undefined> {
     const { lease } = delivery;
+    if (this.isAbandoned) {
+      await this.handBack(lease);
+      return undefined;
+    }
     const key = keyOf(lease);
     this.deps.leases.add(lease);
     this.held.set(key, delivery);
     const ending: Ending = this.isRunning ? await this.deps.handle(delivery) : { kind: 'release' };
     try {
-      return this.state === 'abandoned' ? undefined : await this.end(queue, lease, ending, inARow);
+      return await this.end(queue, lease, ending, inARow);
     } finally {
       this.deps.leases.remove(lease);
       this.held.delete(key);
@@ -202,27 +224,23 @@ export class TaskPump {
     ending: Ending,
     inARow: number,
   ): Promise<Delivery | undefined> {
-    for (let attempt = 1; this.state !== 'abandoned'; attempt += 1) {
+    for (let attempt = 1; !this.isAbandoned; attempt += 1) {
       try {
         const next = await this.endOnce(queue, lease, ending, inARow);
-        this.store.answered();
-        if (ending.kind === 'finish') {
-          ending.recorded?.();
-        }
+        this.storeAnswered();
+        this.reportRecorded(ending);
         return next;
       } catch (error) {
         if (error instanceof LeaseLostError) {
           // A refusal is an answer, too.
-          this.store.answered();
-          this.deps.logger.warn(
-            attempt === 1
-              ? error.message
-              : `${error.message} The connection broke while the outcome was on its way: it may ` +
-                  'have been recorded before.',
-          );
+          this.storeAnswered();
+          this.reportLost(error, attempt);
           return undefined;
         }
-        await this.pause(this.storeFailed(error));
+        this.storeFailed(error);
+      }
+      if (!this.isAbandoned) {
+        await this.pauses.of(pauseAfter(attempt));
       }
     }
     return undefined;
@@ -241,15 +259,57 @@ export class TaskPump {
         : broker.postpone(lease, ending.delay));
       return undefined;
     }
-    const fetchNext = this.isRunning && this.share.mayStay(queue, inARow);
-    const { delivery, nextDueAt } = await broker.finish(lease, ending.outcome, fetchNext);
-    if (fetchNext) {
-      this.noteDue(queue, nextDueAt);
-      if (!delivery) {
-        this.share.foundEmpty(queue);
+    const fetchNext = this.isRunning && this.share.mayStay(inARow);
+    this.finishing += 1;
+    try {
+      const { delivery, nextDueAt } = await broker.finish(lease, ending.outcome, fetchNext);
+      if (delivery && this.isAbandoned) {
+        await this.handBack(delivery.lease);
+        return undefined;
       }
+      if (fetchNext) {
+        this.noteDue(queue, nextDueAt);
+        if (!delivery) {
+          this.share.foundEmpty(queue);
+        }
+      }
+      return delivery;
+    } finally {
+      this.finishing -= 1;
+      this.checkIdle();
     }
-    return delivery;
+  }
+
+  private reportRecorded(ending: Ending): void {
+    try {
+      if (ending.kind === 'finish') {
+        ending.recorded?.();
+      }
+    } catch (error) {
+      // The outcome stands, whatever the log makes of it.
+      this.deps.logger.warn(`The outcome of a task could not be logged: ${String(error)}`);
+    }
+  }
+
+  private reportLost(error: LeaseLostError, attempt: number): void {
+    if (!this.isAbandoned) {
+      this.deps.logger.warn(
+        attempt === 1
+          ? error.message
+          : `${error.message} The connection broke while the outcome was on its way: it may ` +
+              'have been recorded before.',
+      );
+    }
+  }
+
+  /** Puts a task back for another worker, as far as that is possible. */
+  private async handBack(lease: Lease): Promise<void> {
+    try {
+      await this.deps.broker.release(lease);
+      this.handedBack += 1;
+    } catch {
+      // The store is away or the lease is over: the task is reclaimed when the lease ends.
+    }
   }
 
   private async waitForWork(): Promise<void> {
@@ -289,44 +349,51 @@ export class TaskPump {
     this.dueTimers.set(queue, { at, timer });
   }
 
-  /** @returns How long to pause before the next attempt, milliseconds. */
-  private storeFailed(error: unknown): number {
-    const pause = this.store.failed(error);
-    if (this.isRunning && !this.retryPlanned) {
-      this.planRetry(pause);
+  private storeFailed(error: unknown): void {
+    this.store.failed(error);
+    if (this.isRunning && !this.retryTimer) {
+      this.retryTimer = this.deps.clock.setTimer(this.store.nextPause(), () => this.retry());
     }
-    return pause;
   }
 
-  private planRetry(pause: number): void {
-    this.retryPlanned = true;
-    this.deps.clock.setTimer(pause, () => {
-      this.retryPlanned = false;
+  /** The store answered a slot that may keep running: the others must not miss it. */
+  private storeAnswered(): void {
+    if (this.store.answered()) {
       this.share.markReady();
-      if (this.isRunning && this.store.isAway && !this.waiting) {
-        // One wait probes the store; the rest follows when it answers.
-        void this.waitForWork();
-      } else {
-        this.fill();
-      }
-    });
+      this.fill();
+    }
+  }
+
+  private retry(): void {
+    this.retryTimer = undefined;
+    this.share.markReady();
+    if (this.isRunning && this.store.isAway && !this.waiting) {
+      // One wait probes the store; the rest follows when it answers.
+      void this.waitForWork();
+    } else {
+      this.fill();
+    }
+  }
+
+  private idle(): Promise<void> {
+    return new Promise((resolve) => this.idleListeners.push(resolve));
   }
 
   private checkIdle(): void {
-    if (this.state === 'draining' && this.isIdle) {
-      this.idleListeners.splice(0).forEach((resolve) => resolve());
+    if (!this.isRunning && this.isIdle) {
+      this.tellIdle();
     }
+  }
+
+  private tellIdle(): void {
+    this.idleListeners.splice(0).forEach((resolve) => resolve());
   }
 
   private clearTimers(): void {
     this.dueTimers.forEach(({ timer }) => timer.clear());
     this.dueTimers.clear();
-  }
-
-  private pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.deps.clock.setTimer(ms, resolve);
-    });
+    this.retryTimer?.clear();
+    this.retryTimer = undefined;
   }
 }
 

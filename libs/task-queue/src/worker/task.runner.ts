@@ -9,18 +9,20 @@ import {
   Reject,
   WorkerLostError,
 } from '../errors/task-queue.errors.js';
-import { decodeArgs, decodeEnvelope, type CodecRegistry } from '../messages/index.js';
+import { decodeArgs, decodeEnvelope, parseIsoDate, type CodecRegistry } from '../messages/index.js';
 import type { DecodedEnvelope } from '../messages/index.js';
 import type { RecordedRequest, ResultBackend, ResultRecorder } from '../results/index.js';
 import {
   createTaskContext,
   TaskRequest,
   type RegisteredTask,
+  type TaskContext,
   type TaskContextControl,
   type TaskRegistry,
   type TaskServices,
 } from '../tasks/index.js';
 import type { Ending } from './ending.interface.js';
+import { Pauses } from './pauses.js';
 import type { Pool } from './pools/pool.port.js';
 import type { TaskLog } from './task.log.js';
 
@@ -53,12 +55,23 @@ const STORE_PAUSES = [50, 200, 1000, 5000] as const;
 const LOOKS_PER_GRACE = 6;
 const LONGEST_LOOK_PAUSE = 10_000;
 
+/** A task that runs now. */
+interface Run {
+  readonly lease: Lease;
+  readonly control: TaskContextControl;
+  /** Its lease is over: nothing may be recorded any more. */
+  isLost: boolean;
+}
+
 /** Turns a delivery into an ending: reads the message, runs the task, makes the record. */
 export class TaskRunner implements TaskServices {
-  private readonly running = new Map<string, TaskContextControl>();
+  private readonly running = new Map<RecordedRequest, Run>();
+  private readonly pauses: Pauses;
   private abandoned = false;
 
-  constructor(private readonly deps: TaskRunnerDeps) {}
+  constructor(private readonly deps: TaskRunnerDeps) {
+    this.pauses = new Pauses(deps.clock);
+  }
 
   /** Never rejects. */
   async handle(delivery: Delivery): Promise<Ending> {
@@ -66,22 +79,26 @@ export class TaskRunner implements TaskServices {
       return await this.decide(delivery);
     } catch (error) {
       // A fault of ours: the message is not lost, and the log says what happened.
-      const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      this.deps.log.invalid(delivery.lease.id, delivery.lease.queue, reason);
-      return { kind: 'finish', outcome: { deadLetter: `The worker failed: ${reason}` } };
+      return this.faulty(delivery, error);
     }
   }
 
   /** Tells a running task that its lease is lost: what it does cannot be recorded any more. */
   leaseLost(lease: Lease): void {
-    this.running.get(lease.token)?.abort(new LeaseLostError(lease.id));
+    for (const run of this.running.values()) {
+      if (run.lease.token === lease.token && run.lease.id === lease.id) {
+        run.isLost = true;
+        run.control.abort(new LeaseLostError(lease.id));
+      }
+    }
   }
 
   /** Cold shutdown: tells every running task, and stops trying to store. */
   abandonAll(): void {
     this.abandoned = true;
     const reason = new WorkerLostError('The worker is shutting down and handed this task back.');
-    this.running.forEach((control) => control.abort(reason));
+    this.running.forEach(({ control }) => control.abort(reason));
+    this.pauses.endAll();
   }
 
   async updateState(
@@ -90,7 +107,8 @@ export class TaskRunner implements TaskServices {
     meta: Readonly<Record<string, unknown>>,
   ): Promise<void> {
     const record = this.deps.recorder.custom(context.request, state, meta);
-    if (record) {
+    // Of a task that was handed on, or has ended, nothing is stored: its state is another's now.
+    if (record && this.mayStore(context.request)) {
       await this.storeState(record);
     }
   }
@@ -125,29 +143,38 @@ export class TaskRunner implements TaskServices {
   }
 
   private async run(task: RegisteredTask, request: TaskRequest, lease: Lease): Promise<Ending> {
+    this.deps.log.received(request.shadow ?? request.task, request.id);
+    const control = createTaskContext({ request, services: this });
+    this.running.set(request, { lease, control, isLost: false });
+    try {
+      await this.storeStarted(request);
+      if (this.isHandedOn(request)) {
+        return { kind: 'release' };
+      }
+      return await this.runToEnd(task, request, control.context);
+    } finally {
+      this.running.delete(request);
+    }
+  }
+
+  private async runToEnd(
+    task: RegisteredTask,
+    request: TaskRequest,
+    context: TaskContext,
+  ): Promise<Ending> {
     const { log, pool } = this.deps;
     const name = request.shadow ?? request.task;
-    log.received(name, request.id);
-    const started = this.deps.recorder.started(request, {
-      pid: process.pid,
-      hostname: this.deps.nodeName,
-    });
-    if (started) {
-      await this.storeStarted(started, request);
-    }
-    const control = createTaskContext({ request, services: this });
-    this.running.set(lease.token, control);
     const begin = performance.now();
     try {
       const { args, kwargs } = request;
-      const value = await pool.run({ task, context: control.context, args, kwargs });
+      const value = await pool.run({ task, context, args, kwargs });
       const record = this.deps.recorder.success(request, value);
       const runtime = (performance.now() - begin) / 1000;
-      return await this.finish(record, () => log.succeeded(name, request.id, runtime, value));
+      return await this.finish(request, record, () =>
+        log.succeeded(name, request.id, runtime, value),
+      );
     } catch (thrown) {
       return await this.raised(task, request, name, thrown);
-    } finally {
-      this.running.delete(lease.token);
     }
   }
 
@@ -159,20 +186,21 @@ export class TaskRunner implements TaskServices {
   ): Promise<Ending> | Ending {
     const { log, recorder } = this.deps;
     if (thrown instanceof Ignore) {
-      return this.finish(undefined, () => log.ignored(name, request.id));
+      return this.finish(request, undefined, () => log.ignored(name, request.id));
     }
     if (thrown instanceof Reject) {
       log.rejected(name, request.id, thrown.requeue);
       return thrown.requeue
         ? { kind: 'release' }
         : this.finish(
+            request,
             recorder.failure(request, thrown),
             undefined,
             thrown.reason ?? 'The task rejected its message.',
           );
     }
     const isExpected = task.options.throws?.some((cls) => thrown instanceof cls) ?? false;
-    return this.finish(recorder.failure(request, thrown), () =>
+    return this.finish(request, recorder.failure(request, thrown), () =>
       isExpected
         ? log.raisedExpected(name, request.id, thrown)
         : log.raisedUnexpected(name, request.id, thrown),
@@ -183,16 +211,28 @@ export class TaskRunner implements TaskServices {
     const request = bareRequest(lease.id, name);
     const record = this.deps.recorder.failure(request, error);
     return this.finish(
+      request,
       record,
       () => this.deps.log.invalid(lease.id, lease.queue, error.message),
       error.message,
     );
   }
 
+  private faulty({ lease, name }: Delivery, error: unknown): Promise<Ending> {
+    const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const request = bareRequest(lease.id, name);
+    return this.finish(
+      request,
+      this.deps.recorder.failure(request, error),
+      () => this.deps.log.fault(lease.id, lease.queue, reason),
+      `The worker failed: ${reason}`,
+    );
+  }
+
   private expired(request: TaskRequest): Promise<Ending> {
     const record = this.deps.recorder.revoked(request, 'expired');
     const name = request.shadow ?? request.task;
-    return this.finish(record, () => this.deps.log.revoked(name, request.id));
+    return this.finish(request, record, () => this.deps.log.revoked(name, request.id));
   }
 
   private unknownTask(delivery: Delivery, request: TaskRequest): Promise<Ending> | Ending {
@@ -204,15 +244,17 @@ export class TaskRunner implements TaskServices {
       return { kind: 'postpone', delay: pause };
     }
     const record = recorder.failure(request, new NotRegistered(request.task));
-    return this.finish(record, () => log.notRegistered(request.task, request.id));
+    return this.finish(request, record, () => log.notRegistered(request.task, request.id));
   }
 
   private lostTooOften(delivery: Delivery, request: TaskRequest): Promise<Ending> {
     const reason =
-      `${delivery.redeliveries} workers were lost while they ran this task, more than ` +
-      `task_max_redeliveries (${this.deps.settings.taskMaxRedeliveries}) allows.`;
+      `A worker was lost while it ran this task, ${delivery.redeliveries} times: more than ` +
+      `task_max_redeliveries (${this.deps.settings.taskMaxRedeliveries}) allows. Look for what ` +
+      'ends the workers (memory, process.exit, a kill), or raise task_max_redeliveries.';
     const record = this.deps.recorder.failure(request, new WorkerLostError(reason));
     return this.finish(
+      request,
       record,
       () => this.deps.log.lostTooOften(request.task, request.id, reason),
       reason,
@@ -221,6 +263,7 @@ export class TaskRunner implements TaskServices {
 
   /** An ending with a record: in the broker's own step, or stored elsewhere first. */
   private async finish(
+    request: RecordedRequest,
     record: ResultRecord | undefined,
     recorded?: () => void,
     deadLetter?: string,
@@ -234,7 +277,7 @@ export class TaskRunner implements TaskServices {
         ...(recorded ? { recorded } : {}),
       };
     }
-    await this.storeElsewhere(record);
+    await this.storeElsewhere(request, record);
     return {
       kind: 'finish',
       outcome: { ...kept, announce: record.payload },
@@ -242,9 +285,12 @@ export class TaskRunner implements TaskServices {
     };
   }
 
-  /** The task is acknowledged only when its result is stored: tried until that succeeds. */
-  private async storeElsewhere(record: ResultRecord): Promise<void> {
-    for (let attempt = 0; !this.abandoned; attempt += 1) {
+  /**
+   * The task is acknowledged only when its result is stored: tried until that succeeds, or until
+   * the task is not this worker's any more; then the broker refuses the acknowledgement.
+   */
+  private async storeElsewhere(request: RecordedRequest, record: ResultRecord): Promise<void> {
+    for (let attempt = 0; !this.isHandedOn(request); attempt += 1) {
       try {
         await this.deps.backend.store(record);
         return;
@@ -253,16 +299,28 @@ export class TaskRunner implements TaskServices {
         this.deps.log.warn(
           `The result of ${record.id} could not be stored, trying again: ${String(error)}`,
         );
-        await new Promise<void>((resolve) => {
-          this.deps.clock.setTimer(pause, resolve);
-        });
+        await this.pauses.of(pause);
       }
     }
   }
 
-  private async storeStarted(record: ResultRecord, request: TaskRequest): Promise<void> {
+  private isHandedOn(request: RecordedRequest): boolean {
+    return this.abandoned || (this.running.get(request)?.isLost ?? false);
+  }
+
+  private mayStore(request: TaskRequest): boolean {
+    return this.running.has(request) && !this.isHandedOn(request);
+  }
+
+  private async storeStarted(request: TaskRequest): Promise<void> {
     try {
-      await this.storeState(record);
+      const record = this.deps.recorder.started(request, {
+        pid: process.pid,
+        hostname: this.deps.nodeName,
+      });
+      if (record) {
+        await this.storeState(record);
+      }
     } catch (error) {
       this.deps.log.warn(
         `The state STARTED of ${request.task}[${request.id}] could not be stored: ${String(error)}`,
@@ -305,5 +363,6 @@ function bareRequest(id: string, task: string): RecordedRequest {
 }
 
 function isExpired(request: TaskRequest, now: number): boolean {
-  return request.expires !== null && Date.parse(request.expires) <= now;
+  const expires = request.expires === null ? null : parseIsoDate(request.expires);
+  return expires !== null && expires.getTime() <= now;
 }

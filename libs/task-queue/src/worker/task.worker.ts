@@ -1,13 +1,14 @@
 import { Logger } from '@nestjs/common';
 import type { BrokerLogger } from '../brokers/broker-options.interface.js';
 import type { Broker, LeaseKeeper } from '../brokers/broker.port.js';
-import type { Clock } from '../clock/index.js';
+import type { Clock, Timer } from '../clock/index.js';
 import { ImproperlyConfigured, TaskQueueError } from '../errors/task-queue.errors.js';
 import type { CodecRegistry } from '../messages/index.js';
 import { ResultRecorder, type ResultBackend } from '../results/index.js';
 import type { TaskQueueSettings } from '../settings/index.js';
 import type { TaskRegistry } from '../tasks/index.js';
 import { VERSION } from '../version.js';
+import { Pauses } from './pauses.js';
 import { AsyncPool } from './pools/async.pool.js';
 import type { Pool } from './pools/pool.port.js';
 import { TaskLog } from './task.log.js';
@@ -52,12 +53,17 @@ export class TaskWorker {
   private readonly logger = new Logger('TaskWorker');
   private parts: Parts | undefined;
   private phase: 'idle' | 'starting' | 'running' | 'stopping' | 'stopped' = 'idle';
+  private starting: Promise<void> | undefined;
   private ended: Promise<void> | undefined;
+  private terminated: Promise<void> | undefined;
+  private finished: Promise<void> | undefined;
   private stopAsked = false;
-  private finishing = false;
+  private readonly pauses: Pauses;
   private readonly endListeners: (() => void)[] = [];
 
-  constructor(private readonly deps: TaskWorkerDeps) {}
+  constructor(private readonly deps: TaskWorkerDeps) {
+    this.pauses = new Pauses(deps.clock);
+  }
 
   /** Whether tasks are being taken: goes down before a shutdown begins. */
   get isReady(): boolean {
@@ -71,7 +77,8 @@ export class TaskWorker {
 
   /**
    * Connects, starts to consume, and returns. For tests and for running a worker inside another
-   * application; stop it with `stop`.
+   * application; stop it with `stop`. When `stop` is called meanwhile, it returns without having
+   * started.
    *
    * @throws OperationalError when the broker is away and may not be waited for
    * (`broker_connection_retry_on_startup` false, or `broker_connection_max_retries` used up).
@@ -86,29 +93,11 @@ export class TaskWorker {
     }
     const resolved = resolveWorkerOptions(options, this.deps.settings);
     this.phase = 'starting';
-    try {
-      await this.connect();
-      this.parts = this.stopAsked ? undefined : await this.build(resolved);
-    } catch (error) {
-      this.phase = 'stopped';
-      throw error;
-    }
-    if (this.stopAsked || !this.parts) {
-      // A signal came before the worker was ready.
-      await this.parts?.leases.close();
-      this.endRun();
-      return;
-    }
-    if (options.banner) {
-      process.stdout.write(this.banner(resolved, this.parts.pool));
-    }
-    this.phase = 'running';
-    this.parts.pump.start();
-    this.parts.upkeep.start();
-    this.logger.log(`${resolved.nodeName} ready.`);
+    this.starting = this.startWith(resolved, options.banner ?? false);
+    await this.starting;
   }
 
-  /** Starts and resolves when the worker has been stopped. */
+  /** Starts and resolves when the worker has been stopped. @throws as `start`. */
   async run(options: WorkerOptions = {}): Promise<void> {
     const end = new Promise<void>((resolve) => this.endListeners.push(resolve));
     await this.start({ banner: true, ...options });
@@ -118,9 +107,11 @@ export class TaskWorker {
   /**
    * Warm shutdown: takes no more tasks, lets those that run finish, then resolves. Bounded by
    * `worker_soft_shutdown_timeout` when it is set; then tasks that still run are handed back.
+   * A worker that is starting gives up its start; one that is not started cannot be any more.
    */
   stop(): Promise<void> {
     this.stopAsked = true;
+    this.pauses.endAll();
     this.ended ??= this.shutDown();
     return this.ended;
   }
@@ -129,53 +120,100 @@ export class TaskWorker {
    * Cold shutdown: hands every running task back at once, to be run again by another worker.
    * Also ends a warm shutdown that is under way.
    */
-  async terminate(): Promise<void> {
-    const { parts } = this;
+  terminate(): Promise<void> {
     this.stopAsked = true;
-    this.ended ??= Promise.resolve();
-    if (!parts || this.phase === 'stopped') {
+    this.pauses.endAll();
+    this.terminated ??= this.handBackAll();
+    this.ended ??= this.terminated;
+    return this.terminated;
+  }
+
+  private async startWith(options: ResolvedWorkerOptions, banner: boolean): Promise<void> {
+    try {
+      await this.connect();
+      this.parts = this.stopAsked ? undefined : await this.build(options);
+    } catch (error) {
+      this.endRun();
+      throw error;
+    }
+    if (this.stopAsked || !this.parts) {
+      // A signal came before the worker was ready.
+      try {
+        await this.parts?.leases.close();
+      } finally {
+        this.endRun();
+      }
       return;
     }
+    if (banner) {
+      process.stdout.write(this.banner(options, this.parts.pool));
+    }
+    this.phase = 'running';
+    this.parts.pump.start();
+    this.parts.upkeep.start();
+    this.logger.log(`${options.nodeName} ready.`);
+  }
+
+  /** A start under way is over soon: `stopAsked` ends it. Its own caller hears of its errors. */
+  private async startIsOver(): Promise<void> {
+    if (this.phase === 'starting') {
+      await this.starting?.catch(() => undefined);
+    }
+  }
+
+  private async handBackAll(): Promise<void> {
+    const { parts } = this;
+    if (this.phase !== 'running' && this.phase !== 'stopping') {
+      return this.startIsOver();
+    }
     this.phase = 'stopping';
-    parts.runner.abandonAll();
-    const count = await parts.pump.abandon();
+    parts!.runner.abandonAll();
+    const count = await parts!.pump.abandon();
     if (count > 0) {
       this.logger.warn(`Restoring ${count} unacknowledged message(s)`);
     }
-    await this.finishShutdown(parts);
+    await this.finishShutdown(parts!);
   }
 
   private async shutDown(): Promise<void> {
     const { parts } = this;
-    if (!parts || this.phase === 'stopped') {
-      return;
+    if (this.phase !== 'running') {
+      return this.startIsOver();
     }
     this.phase = 'stopping';
-    const deadline = this.deps.settings.workerSoftShutdownTimeout * 1000;
-    const timer =
-      deadline > 0
-        ? this.deps.clock.setTimer(deadline, () => {
-            this.logger.warn(
-              `worker_soft_shutdown_timeout (${deadline / 1000}s) is over: tasks that still run ` +
-                'are handed back.',
-            );
-            void this.terminate();
-          })
-        : undefined;
-    await parts.pump.drain();
+    const timer = this.limitShutdown();
+    await parts!.pump.drain();
     timer?.clear();
-    await this.finishShutdown(parts);
+    await (this.terminated ?? this.finishShutdown(parts!));
   }
 
-  private async finishShutdown(parts: Parts): Promise<void> {
-    if (this.finishing) {
-      return;
+  private limitShutdown(): Timer | undefined {
+    const seconds = this.deps.settings.workerSoftShutdownTimeout;
+    if (seconds <= 0) {
+      return undefined;
     }
-    this.finishing = true;
-    parts.upkeep.stop();
-    await parts.leases.close();
-    await parts.pool.close();
-    this.endRun();
+    return this.deps.clock.setTimer(seconds * 1000, () => {
+      this.logger.warn(
+        `worker_soft_shutdown_timeout (${seconds}s) is over: tasks that still run are handed back.`,
+      );
+      // `stop` waits for it and has its errors.
+      this.terminate().catch(() => undefined);
+    });
+  }
+
+  private finishShutdown(parts: Parts): Promise<void> {
+    this.finished ??= this.closeParts(parts);
+    return this.finished;
+  }
+
+  private async closeParts({ upkeep, leases, pool }: Parts): Promise<void> {
+    upkeep.stop();
+    try {
+      await leases.close();
+      await pool.close();
+    } finally {
+      this.endRun();
+    }
   }
 
   private endRun(): void {
@@ -185,7 +223,7 @@ export class TaskWorker {
 
   /** Waits for the broker as the broker_connection_* settings say. */
   private async connect(): Promise<void> {
-    const { broker, settings, clock } = this.deps;
+    const { broker, settings } = this.deps;
     const mayRetry = settings.brokerConnectionRetryOnStartup ?? settings.brokerConnectionRetry;
     const most = settings.brokerConnectionMaxRetries || Infinity;
     for (let attempt = 1; !this.stopAsked; attempt += 1) {
@@ -194,6 +232,9 @@ export class TaskWorker {
         this.logger.log(`Connected to ${broker.description}`);
         return;
       } catch (error) {
+        if (this.stopAsked) {
+          return;
+        }
         if (!mayRetry || attempt > most || !isWorthRetrying(error)) {
           throw error;
         }
@@ -203,9 +244,7 @@ export class TaskWorker {
             `Trying again in ${(pause / 1000).toFixed(2)} seconds... ` +
             `(${attempt}/${most === Infinity ? 'for ever' : most})`,
         );
-        await new Promise<void>((resolve) => {
-          clock.setTimer(pause, resolve);
-        });
+        await this.pauses.of(pause);
       }
     }
   }

@@ -1,4 +1,6 @@
+import { inspect } from 'node:util';
 import { ConsoleLogger, type LoggerService, type LogLevel } from '@nestjs/common';
+import { isError } from '../errors/task-queue.errors.js';
 import type { WorkerLogLevel } from './worker-options.js';
 
 const NEST_LEVELS: Readonly<Record<WorkerLogLevel, LogLevel[]>> = {
@@ -77,23 +79,24 @@ class FormatLogger implements LoggerService {
     this.write('error', message, rest);
   }
 
-  /** Nest passes the stack before the context, and the context last. */
+  /** Nest passes the stack of an error before the context, and the context last. */
   private write(level: LogLevel, message: unknown, rest: unknown[]): void {
     if (!this.levels.has(level)) {
       return;
     }
-    const context = rest.length > 0 ? String(rest.at(-1)) : '';
-    const stack = level === 'error' && rest.length > 1 ? rest[0] : undefined;
-    const fields: Readonly<Record<string, string>> = {
-      asctime: formatTime(new Date()),
-      levelname: CELERY_NAMES[level],
-      processName: 'MainProcess',
-      message: typeof message === 'string' ? message : JSON.stringify(message),
-      name: context,
-    };
+    const last = rest.at(-1);
+    const isBareStack = level === 'error' && rest.length === 1 && isStack(last);
+    const stack = level === 'error' && (isBareStack || rest.length > 1) ? rest[0] : undefined;
+    const fields = new Map([
+      ['asctime', formatTime(new Date())],
+      ['levelname', CELERY_NAMES[level]],
+      ['processName', 'MainProcess'],
+      ['message', textOf(message)],
+      ['name', typeof last === 'string' && !isBareStack ? last : ''],
+    ]);
     const line = this.format.replace(
       /%\((\w+)\)s/g,
-      (whole, field: string) => fields[field] ?? whole,
+      (whole, field: string) => fields.get(field) ?? whole,
     );
     const text = typeof stack === 'string' ? `${line}\n${stack}` : line;
     const colour = COLOURS[level];
@@ -101,6 +104,21 @@ class FormatLogger implements LoggerService {
       this.colors && colour !== undefined ? `\u001b[${colour}m${text}\u001b[0m\n` : `${text}\n`,
     );
   }
+}
+
+/** A logger without a context passes the stack alone. */
+function isStack(value: unknown): boolean {
+  return typeof value === 'string' && /\n\s+at /.test(value);
+}
+
+function textOf(message: unknown): string {
+  if (typeof message === 'string') {
+    return message;
+  }
+  if (isError(message)) {
+    return message.stack ?? String(message);
+  }
+  return inspect(message, { breakLength: Infinity, compact: true });
 }
 
 /** `2026-11-20 06:50:44,861`, local time, as Python's logging writes it. */

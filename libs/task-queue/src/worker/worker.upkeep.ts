@@ -14,7 +14,7 @@ export interface WorkerUpkeepDeps {
   readonly checkInterval: number;
   /** Makes the REVOKED record of an expired task; `undefined`: not kept in the broker's store. */
   expiredRecord(id: string): ResultRecord | undefined;
-  /** Called with an expired task that was ended. */
+  /** Called with an expired task that was ended; again in the next round when it rejects. */
   onExpired(id: string): Promise<void>;
   /** Called when tasks came back into a queue. */
   onReclaimed(queue: string): void;
@@ -24,6 +24,8 @@ export interface WorkerUpkeepDeps {
 export class WorkerUpkeep {
   private timers: Timer[] = [];
   private stopped = false;
+  /** Expired tasks that the store has given up, and that `onExpired` has not had. */
+  private readonly expired: string[] = [];
 
   constructor(private readonly deps: WorkerUpkeepDeps) {}
 
@@ -50,8 +52,11 @@ export class WorkerUpkeep {
   }
 
   private async expire(): Promise<void> {
-    for (const id of await this.deps.broker.expire((task) => this.deps.expiredRecord(task))) {
+    const ids = await this.deps.broker.expire((task) => this.deps.expiredRecord(task));
+    this.expired.push(...ids);
+    for (let id = this.expired[0]; id !== undefined; id = this.expired[0]) {
       await this.deps.onExpired(id);
+      this.expired.shift();
     }
   }
 

@@ -34,6 +34,11 @@ export class LeaseTable {
     }
   }
 
+  /** Whether a slot is large enough for a lease. */
+  static fits({ id, token }: Lease): boolean {
+    return byteLength(id) <= ID_BYTES && byteLength(token) <= TOKEN_BYTES;
+  }
+
   /** Writes a lease into a free slot; `undefined` when the table is full. */
   add(lease: Lease, queueIndex: number): number | undefined {
     const slot = this.free.pop();
@@ -57,4 +62,9 @@ export class LeaseTable {
     Atomics.add(this.header, head, 1);
     this.free.push(slot);
   }
+}
+
+function byteLength(text: string): number {
+  // A character is one byte to three: most need not be counted.
+  return text.length * 3 <= TOKEN_BYTES ? text.length : Buffer.byteLength(text);
 }

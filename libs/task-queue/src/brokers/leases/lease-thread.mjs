@@ -20,7 +20,7 @@ const headers = [];
 const texts = [];
 /** @type {string[]} */
 const queues = [];
-let closing = false;
+const state = { closing: false };
 /** @type {(() => void) | undefined} */
 let endPause;
 
@@ -88,34 +88,41 @@ port.on('message', (/** @type {Order} */ order) => {
     queues.push(order.queue);
   }
   if (order.close) {
-    closing = true;
+    state.closing = true;
     endPause?.();
   }
 });
 
-const { open } = /** @type {{ open(config: unknown): Promise<Renewer> }} */ (
+const { open } = /** @type {{ open: (config: unknown) => Promise<Renewer> }} */ (
   await import(renewerUrl)
 );
 const renewer = await open(renewerConfig);
 port.postMessage({ ready: true });
 
-// A third of the lease: two rounds may fail before a lease is in danger.
+// A third of the lease, and sooner after a round that failed: two thirds are left to try again.
 const interval = durationMs / 3;
-while (!closing) {
-  await pause(interval);
-  if (closing) {
+const intervalAfterFailure = Math.min(1000, interval);
+let failing = false;
+while (!state.closing) {
+  await pause(failing ? intervalAfterFailure : interval);
+  if (state.closing) {
     break;
   }
-  const leases = heldLeases();
-  if (leases.length > 0) {
-    try {
-      for (const lost of await renewer.renew(leases, durationMs)) {
-        port.postMessage({ lost });
-      }
-    } catch (error) {
+  const wasFailing = failing;
+  try {
+    const leases = heldLeases();
+    const lost = leases.length > 0 ? await renewer.renew(leases, durationMs) : [];
+    failing = failing && leases.length === 0;
+    lost.forEach((lease) => port.postMessage({ lost: lease }));
+  } catch (error) {
+    failing = true;
+    // Said once: the log need not hear of every attempt.
+    if (!wasFailing) {
       port.postMessage({ failed: error instanceof Error ? error.message : String(error) });
-      await pause(Math.min(1000, interval));
     }
+  }
+  if (wasFailing && !failing) {
+    port.postMessage({ recovered: true });
   }
 }
 await renewer.close();

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import { isError, OperationalError } from '../../errors/task-queue.errors.js';
 import type { Lease, LeaseKeeper } from '../broker.port.js';
 import type { BrokerLogger } from '../broker-options.interface.js';
 import { HEADER_INTS, ID_BYTES, LeaseTable, SLOT_BYTES } from './lease-table.js';
@@ -33,7 +34,7 @@ interface Held {
   readonly slot: number;
 }
 
-type ThreadReport = { ready: true } | { lost: Lease } | { failed: string };
+type ThreadReport = { ready: true } | { lost: Lease } | { failed: string } | { recovered: true };
 
 /** Renews leases from a worker thread, through a connection of its own. */
 export class ThreadLeaseKeeper implements LeaseKeeper {
@@ -42,21 +43,35 @@ export class ThreadLeaseKeeper implements LeaseKeeper {
   private readonly queueIndexes = new Map<string, number>();
   private readonly lostListeners: ((lease: Lease) => void)[] = [];
   private thread: Worker;
-  private closing = false;
+  private exited!: Promise<void>;
+  private state: 'starting' | 'renewing' | 'closed' = 'starting';
 
   private constructor(private readonly options: ThreadLeaseKeeperOptions) {
     this.thread = this.startThread();
     this.addTable();
   }
 
-  /** Starts the thread; resolves when it renews. */
+  /**
+   * Starts the thread; resolves when it renews.
+   *
+   * @throws OperationalError when the thread cannot be started.
+   */
   static async start(options: ThreadLeaseKeeperOptions): Promise<ThreadLeaseKeeper> {
     const keeper = new ThreadLeaseKeeper(options);
-    await once(keeper.thread, 'message');
+    await keeper.begin();
     return keeper;
   }
 
+  /** A lease with an id longer than the port allows is not renewed, and the log says so. */
   add(lease: Lease): void {
+    if (!LeaseTable.fits(lease)) {
+      this.options.logger.warn(
+        `The id of a task in queue '${lease.queue}' is longer than ${ID_BYTES} bytes: its lease ` +
+          'is not renewed, so a run longer than broker_lease_duration is repeated. Publish it ' +
+          'with a shorter id.',
+      );
+      return;
+    }
     const queueIndex = this.queueIndex(lease.queue);
     for (const table of this.tables) {
       const slot = table.add(lease, queueIndex);
@@ -83,15 +98,29 @@ export class ThreadLeaseKeeper implements LeaseKeeper {
   }
 
   async close(): Promise<void> {
-    if (this.closing) {
-      return;
+    if (this.state !== 'closed') {
+      this.state = 'closed';
+      this.thread.postMessage({ close: true });
     }
-    this.closing = true;
-    const exited = once(this.thread, 'exit');
-    this.thread.postMessage({ close: true });
     const deadline = setTimeout(() => void this.thread.terminate(), CLOSE_DEADLINE);
-    await exited;
+    await this.exited;
     clearTimeout(deadline);
+  }
+
+  private async begin(): Promise<void> {
+    try {
+      const gone = this.exited.then(() => Promise.reject(new Error('it ended by itself')));
+      await Promise.race([once(this.thread, 'message'), gone]);
+      this.state = 'renewing';
+    } catch (cause) {
+      this.state = 'closed';
+      const reason = isError(cause) ? cause.message : String(cause);
+      throw new OperationalError(
+        `The thread that renews leases could not be started (${reason}). Check the memory and the ` +
+          'limits of the process, and that the package is installed as a whole.',
+        { cause },
+      );
+    }
   }
 
   private startThread(): Worker {
@@ -112,21 +141,28 @@ export class ThreadLeaseKeeper implements LeaseKeeper {
         this.reportLost(report.lost);
       } else if ('failed' in report) {
         logger.warn(`Leases could not be renewed, trying again: ${report.failed}`);
+      } else if ('recovered' in report) {
+        logger.log('Leases are renewed again.');
       }
     });
     thread.on('error', (error) => {
-      logger.error(`The lease thread stopped and is started again: ${String(error)}`);
-    });
-    thread.on('exit', () => {
-      if (!this.closing) {
-        setTimeout(() => this.restartThread(), RESTART_DELAY).unref();
+      if (this.state === 'renewing') {
+        logger.error(`The lease thread stopped and is started again: ${String(error)}`);
       }
+    });
+    this.exited = new Promise((resolve) => {
+      thread.once('exit', () => {
+        resolve();
+        if (this.state === 'renewing') {
+          setTimeout(() => this.restartThread(), RESTART_DELAY).unref();
+        }
+      });
     });
     return thread;
   }
 
   private restartThread(): void {
-    if (!this.closing) {
+    if (this.state === 'renewing') {
       this.thread = this.startThread();
       this.tables.forEach((table) => this.thread.postMessage({ table: table.shared }));
       this.queueIndexes.forEach((_, queue) => this.thread.postMessage({ queue }));

@@ -13,6 +13,12 @@ export interface EncodedTask {
 
 const JOB_OPTIONS = { attempts: 1, removeOnComplete: true } as const;
 
+/** An id that is no task's, to see where BullMQ puts the id. */
+const PROBE_ID = '{id}';
+
+/** Bound of the packed options that are kept: one for every slot, in the long run. */
+const MOST_PACKED_OPTIONS = 5000;
+
 /** What a queue of ours needs of BullMQ's options. */
 export interface BullQueueOptions {
   readonly prefix: string;
@@ -25,8 +31,11 @@ export interface BullQueueOptions {
  * out by BullMQ itself, and our scripts use them as they are.
  */
 export class BullQueue extends RedisQueueBackend {
+  /** What the names of the queue's keys begin with. */
+  readonly base: string;
   readonly standardKeys: readonly string[];
   readonly delayedKeys: readonly string[];
+  private readonly packedOptions = new Map<string, Buffer>();
   private captured: ScriptArguments | undefined;
   private capturing = false;
 
@@ -48,6 +57,7 @@ export class BullQueue extends RedisQueueBackend {
       undefined,
       false,
     );
+    this.base = queueKeys.toKey(queueName, '');
     const probe = { id: 'x', name: 'x', data: '', opts: {}, queue: queueName } as never;
     this.standardKeys = this.keysOf(this.encode({ ...(probe as OutgoingTask) }, 0));
     this.delayedKeys = this.keysOf(this.encode({ ...(probe as OutgoingTask), dueAt: 1 }, 0));
@@ -79,34 +89,63 @@ export class BullQueue extends RedisQueueBackend {
     return { kind: delay > 0 ? 'd' : 's', args };
   }
 
-  /** KEYS and ARGV of `moveToFinished` for a completed job. */
-  completedArguments(id: string, token: string, fetchNext: boolean): ScriptArguments {
-    const job = { id, opts: JOB_OPTIONS } as never;
-    return this.moveToCompletedArgs(job, 'null', true, token, fetchNext) as never;
+  /**
+   * BullMQ's packed options for the holder of `token`: to complete a job and to fetch the next.
+   * A slot keeps its token from task to task, so they are packed once.
+   */
+  completedOptions(token: string): Buffer {
+    let packed = this.packedOptions.get(token);
+    if (!packed) {
+      packed = optionsOf(this.completed(token));
+      if (this.packedOptions.size >= MOST_PACKED_OPTIONS) {
+        this.packedOptions.clear();
+      }
+      this.packedOptions.set(token, packed);
+    }
+    return packed;
   }
 
-  /** KEYS and ARGV of `moveToFinished` for a job that is kept with the reason. */
-  failedArguments(id: string, token: string, reason: string, fetchNext: boolean): ScriptArguments {
-    const job = { id, opts: JOB_OPTIONS } as never;
-    return this.moveToFailedArgs(job, reason, false, token, fetchNext) as never;
-  }
-
-  /** KEYS and ARGV of `moveToActive`: those of `moveToFinished` hold the same, made at once. */
-  fetchArguments(token: string): ScriptArguments {
-    const finish = this.completedArguments('', token, true);
-    const keys = BULL_KEYS.moveToFinished;
-    return [
-      ...finish.slice(0, BULL_KEYS.moveToActive - 1),
-      finish[keys - 1]!,
-      finish[keys + 6]!,
-      finish[keys + 1]!,
-      finish[keys + 7]!,
-    ];
+  /** BullMQ's packed options to keep a job in the failed set. */
+  failedOptions(token: string): Buffer {
+    const job = { id: 'x', opts: JOB_OPTIONS } as never;
+    return optionsOf(this.moveToFailedArgs(job, 'x', false, token, true) as never);
   }
 
   /** KEYS and ARGV of `removeJob`. */
   removeArguments(id: string): ScriptArguments {
     return this.removeArgs(id, false);
+  }
+
+  /**
+   * KEYS of BullMQ's `moveToFinished`, as Lua expressions of `base`, `id` and `target`.
+   *
+   * @throws Error when this version of BullMQ lays them out in another way.
+   */
+  static finishKeys(prefix: string): string[] {
+    const probe = new BullQueue({} as never, 'queue', { prefix, lockDuration: 1 });
+    const args = probe.completed('token');
+    const base = `${prefix}:queue:`;
+    const expressions: Readonly<Record<string, string>> = {
+      [PROBE_ID]: 'base .. id',
+      completed: 'base .. target',
+      'metrics:completed': "base .. 'metrics:' .. target",
+    };
+    const values = args.slice(BULL_KEYS.moveToFinished).map(String);
+    if (values[0] !== PROBE_ID || values[4] !== 'completed' || values[6] !== base) {
+      throw new Error(
+        'BullMQ lays out the arguments of moveToFinished in a way that this library does not ' +
+          'know. Install the version of bullmq that nestjs-celery asks for.',
+      );
+    }
+    return args.slice(0, BULL_KEYS.moveToFinished).map((key) => {
+      const suffix = String(key).slice(base.length);
+      return expressions[suffix] ?? `base .. '${suffix}'`;
+    });
+  }
+
+  private completed(token: string): ScriptArguments {
+    const job = { id: PROBE_ID, opts: JOB_OPTIONS } as never;
+    return this.moveToCompletedArgs(job, 'null', true, token, true) as never;
   }
 
   private capture(call: () => void): ScriptArguments {
@@ -124,6 +163,12 @@ export class BullQueue extends RedisQueueBackend {
     const count = kind === 'd' ? BULL_KEYS.addDelayedJob : BULL_KEYS.addStandardJob;
     return args.slice(0, count) as string[];
   }
+}
+
+/** The packed options among the arguments of `moveToFinished`. */
+function optionsOf(args: ScriptArguments): Buffer {
+  // msgpackr's buffers are views of a pool that is used again.
+  return Buffer.from(args[BULL_KEYS.moveToFinished + 7] as Buffer);
 }
 
 /** The queues of one connection, made at their first use. */

@@ -1,34 +1,12 @@
 import { Cluster, Redis } from 'ioredis';
 import { OperationalError } from '../../errors/task-queue.errors.js';
 import { describeEndpoint, type RedisEndpoint } from './redis-endpoint.js';
-import {
-  ANNOUNCE_SCRIPT,
-  DELETE_SCRIPT,
-  EXPIRE_SCRIPT,
-  FETCH_SCRIPT,
-  FINISH_AND_PUBLISH_SCRIPT,
-  FINISH_SCRIPT,
-  PUBLISH_SCRIPT,
-  READ_SCRIPT,
-  RECORD_SCRIPT,
-  WRITE_SCRIPT,
-} from './redis-scripts.js';
+import type { ScriptName } from './redis-scripts.js';
 
 type ScriptCall = (keyCount: number, ...keysAndArgs: (string | number | Buffer)[]) => Promise<any>;
 
 /** A connection with our scripts as commands. */
-export type RedisClient = (Redis | Cluster) & {
-  celeryPublish: ScriptCall;
-  celeryFetch: ScriptCall;
-  celeryFinish: ScriptCall;
-  celeryFinishAndPublish: ScriptCall;
-  celeryRecord: ScriptCall;
-  celeryAnnounce: ScriptCall;
-  celeryExpire: ScriptCall;
-  celeryRead: ScriptCall;
-  celeryDelete: ScriptCall;
-  celeryWrite: ScriptCall;
-};
+export type RedisClient = (Redis | Cluster) & Readonly<Record<ScriptName, ScriptCall>>;
 
 /**
  * What a connection is for:
@@ -39,28 +17,24 @@ export type RedisClient = (Redis | Cluster) & {
  */
 export type ClientPurpose = 'producer' | 'consumer' | 'blocking' | 'subscriber';
 
-const SCRIPTS: Readonly<Record<string, string>> = {
-  celeryPublish: PUBLISH_SCRIPT,
-  celeryFetch: FETCH_SCRIPT,
-  celeryFinish: FINISH_SCRIPT,
-  celeryFinishAndPublish: FINISH_AND_PUBLISH_SCRIPT,
-  celeryRecord: RECORD_SCRIPT,
-  celeryAnnounce: ANNOUNCE_SCRIPT,
-  celeryExpire: EXPIRE_SCRIPT,
-  celeryRead: READ_SCRIPT,
-  celeryDelete: DELETE_SCRIPT,
-  celeryWrite: WRITE_SCRIPT,
-};
+/** A consumer's connection that is silent for so long is taken for dead, milliseconds. */
+const CONSUMER_COMMAND_TIMEOUT = 30_000;
 
 /** Opens no connection yet; `whenReady` does. */
 export function createClient(
   endpoint: RedisEndpoint,
   purpose: ClientPurpose,
   connectionTimeout: number,
+  scripts: Readonly<Record<ScriptName, string>>,
 ): RedisClient {
   const failFast = purpose === 'producer';
+  const { commandTimeout, ...connectOptions } = endpoint.options;
+  const timeouts: Partial<Record<ClientPurpose, number>> = {
+    producer: commandTimeout ?? connectionTimeout,
+    consumer: commandTimeout ?? CONSUMER_COMMAND_TIMEOUT,
+  };
   const options = {
-    ...endpoint.options,
+    ...connectOptions,
     lazyConnect: true,
     connectTimeout: endpoint.options.connectTimeout ?? connectionTimeout,
     retryStrategy: (times: number): number => Math.min(50 * 2 ** Math.min(times, 6), 2000),
@@ -68,9 +42,10 @@ export function createClient(
     // otherwise forget it, or send it again.
     maxRetriesPerRequest: purpose === 'subscriber' ? null : 0,
     enableOfflineQueue: !failFast,
+    disconnectTimeout: 200,
     // A command that was cut off is tried again by us, who know whether that is safe.
     autoResendUnfulfilledCommands: purpose === 'subscriber',
-    ...(failFast ? { commandTimeout: connectionTimeout } : {}),
+    ...(timeouts[purpose] === undefined ? {} : { commandTimeout: timeouts[purpose] }),
   };
   const client =
     endpoint.kind === 'cluster'
@@ -83,7 +58,7 @@ export function createClient(
       : new Redis(options);
   // Errors show where they matter, in the commands; an unheard 'error' event ends the process.
   client.on('error', () => undefined);
-  for (const [name, lua] of Object.entries(SCRIPTS)) {
+  for (const [name, lua] of Object.entries(scripts)) {
     client.defineCommand(name, { lua });
   }
   return client as RedisClient;

@@ -27,16 +27,18 @@ export interface RedisConnectOptions {
   sentinelTLS?: Record<string, unknown>;
   enableTLSForSentinelMode?: boolean;
   connectTimeout?: number;
+  commandTimeout?: number;
   keepAlive?: number;
 }
 
 type EndpointSource = Pick<BrokerOptions, 'url' | 'ssl' | 'transportOptions'>;
 
-const TLS_SCHEMES = new Set(['rediss', 'valkeys', 'sentinels', 'rediss+cluster']);
+const TLS_SCHEME = /^(rediss|valkeys|sentinels)(\+cluster)?$/;
 
 /**
  * Reads a Redis URL as Celery writes it:
- * `redis://`, `rediss://` and `valkey://` `[user:password@]host[:port][/db]`,
+ * `redis://`, `rediss://` and `valkey://` `[user:password@][host[:port]][/db]`; `localhost`,
+ * 6379 and 0 where nothing is said,
  * `sentinel://host:port;sentinel://host:port/db` with the transport option `master_name`,
  * `redis+cluster://host:port,host:port`. Query parameters `ssl_cert_reqs`, `ssl_ca_certs`,
  * `ssl_certfile` and `ssl_keyfile` are Celery's.
@@ -44,9 +46,9 @@ const TLS_SCHEMES = new Set(['rediss', 'valkeys', 'sentinels', 'rediss+cluster']
  * @throws ImproperlyConfigured when the URL cannot be read; the message never shows a password.
  */
 export function parseRedisUrl(source: EndpointSource): RedisEndpoint {
-  const parts = source.url.split(/[;,]/).filter((part) => part.trim() !== '');
+  const parts = splitHosts(source.url);
   const scheme = /^([a-z+]+):\/\//i.exec(parts[0] ?? '')?.[1]?.toLowerCase() ?? '';
-  const urls = parts.map((part) => toUrl(part.trim(), scheme));
+  const urls = parts.map((part) => toUrl(part, scheme));
   const first = urls[0];
   if (!first) {
     throw new ImproperlyConfigured(
@@ -54,12 +56,15 @@ export function parseRedisUrl(source: EndpointSource): RedisEndpoint {
     );
   }
   const options = connectOptions(urls, scheme, source);
-  const nodes = urls.map((url) => ({ host: hostOf(url), port: portOf(url, defaultPort(scheme)) }));
+  const nodes = urls.map((url, index) => ({
+    host: hostOf(url),
+    port: portOf(url, parts[index]!, defaultPort(scheme)),
+  }));
   if (scheme.endsWith('+cluster')) {
     return { kind: 'cluster', nodes, options };
   }
   if (scheme.startsWith('sentinel')) {
-    return { kind: 'sentinel', options: sentinelOptions(nodes, options, source, first) };
+    return { kind: 'sentinel', options: sentinelOptions(nodes, options, source, urls) };
   }
   if (nodes.length > 1) {
     throw new ImproperlyConfigured(
@@ -74,27 +79,53 @@ export function parseRedisUrl(source: EndpointSource): RedisEndpoint {
 export function describeEndpoint(endpoint: RedisEndpoint): string {
   const { options } = endpoint;
   const tls = options.tls ? 'rediss' : 'redis';
-  const address = (node: { host: string; port: number }): string => `${node.host}:${node.port}`;
+  const address = ({ host, port }: { host: string; port: number }): string =>
+    host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
   switch (endpoint.kind) {
     case 'cluster':
       return `${tls}+cluster://${endpoint.nodes.map(address).join(',')}`;
     case 'sentinel':
       return `sentinel://${(options.sentinels ?? []).map(address).join(';')}/${options.db ?? 0} (${options.name ?? ''})`;
-    case 'standalone':
-      return `${tls}://${options.host ?? 'localhost'}:${options.port ?? 6379}/${options.db ?? 0}`;
+    default:
+      return `${tls}://${address({ host: options.host ?? 'localhost', port: options.port ?? 6379 })}/${options.db ?? 0}`;
   }
 }
 
 /** Whether two endpoints are one server, so that one script can write to both databases. */
 export function isSameServer(a: RedisEndpoint, b: RedisEndpoint): boolean {
-  const { db: _dbA, ...serverA } = a.options;
-  const { db: _dbB, ...serverB } = b.options;
-  const nodesOf = (endpoint: RedisEndpoint): unknown =>
-    endpoint.kind === 'cluster' ? endpoint.nodes : [];
-  return (
-    a.kind === b.kind &&
-    JSON.stringify([serverA, nodesOf(a)]) === JSON.stringify([serverB, nodesOf(b)])
-  );
+  return a.kind === b.kind && serverOf(a) === serverOf(b);
+}
+
+/** Where a server is and who logs in; not which database, and not how long calls may take. */
+function serverOf(endpoint: RedisEndpoint): string {
+  const {
+    db: _,
+    connectTimeout: _c,
+    commandTimeout: _t,
+    keepAlive: _k,
+    ...server
+  } = endpoint.options;
+  return JSON.stringify([server, endpoint.kind === 'cluster' ? endpoint.nodes : []]);
+}
+
+/**
+ * One URL for every host. `;` and `,` separate hosts and URLs, except in a password; what
+ * follows the last host of a list belongs to all of them.
+ */
+function splitHosts(text: string): string[] {
+  return text
+    .replace(/[;,\s]+$/, '')
+    .split(/[;,](?=\s*[a-z+]+:\/\/)/i)
+    .flatMap((url) => {
+      const [, scheme = '', login = '', hosts = '', rest = ''] =
+        /^\s*([a-z+]+:\/\/)?((?:[^/?#]*@)?)([^/?#]*)(.*?)\s*$/is.exec(url) ?? [];
+      const [first = '', ...others] = hosts.split(/[;,]/).map((host) => host.trim());
+      return [
+        scheme + login + (first === '' && scheme !== '' ? 'localhost' : first) + rest,
+        ...others.filter((host) => host !== '').map((host) => scheme + host),
+      ];
+    })
+    .filter((url) => url !== '');
 }
 
 function toUrl(part: string, scheme: string): URL {
@@ -115,9 +146,10 @@ function hostOf(url: URL): string {
   return url.hostname.replace(/^\[|\]$/g, '') || 'localhost';
 }
 
-function portOf(url: URL, fallback: number): number {
+function portOf(url: URL, part: string, fallback: number): number {
   // The http rules drop ':80'.
-  return url.port === '' ? (/:80(\/|$|\?)/.test(url.href) ? 80 : fallback) : Number(url.port);
+  const given = url.port || /:0*(80)(?=[/?#]|$)/.exec(part.slice(part.lastIndexOf('@') + 1))?.[1];
+  return given ? Number(given) : fallback;
 }
 
 function defaultPort(scheme: string): number {
@@ -130,39 +162,63 @@ function connectOptions(
   source: EndpointSource,
 ): RedisConnectOptions {
   const withLogin = urls.find((url) => url.password !== '' || url.username !== '') ?? urls[0]!;
-  const tls = tlsOptions(urls[0]!, scheme, source.ssl);
+  const tls = tlsOptions(urls, scheme, source.ssl);
   const connectTimeout = secondsOption(source, 'socket_connect_timeout');
+  const commandTimeout = secondsOption(source, 'socket_timeout');
   return {
-    ...(withLogin.username ? { username: decodeURIComponent(withLogin.username) } : {}),
-    ...(withLogin.password ? { password: decodeURIComponent(withLogin.password) } : {}),
+    ...(withLogin.username ? { username: decoded(withLogin.username) } : {}),
+    ...(withLogin.password ? { password: decoded(withLogin.password) } : {}),
     ...(scheme.endsWith('+cluster') ? {} : { db: databaseOf(urls, source) }),
     ...(tls ? { tls } : {}),
     ...(connectTimeout === undefined ? {} : { connectTimeout }),
+    ...(commandTimeout === undefined ? {} : { commandTimeout }),
     ...(source.transportOptions['socket_keepalive'] === true ? { keepAlive: 10_000 } : {}),
   };
 }
 
-function databaseOf(urls: readonly URL[], source: EndpointSource): number {
-  const text = (urls.map((url) => url.pathname.replace(/^\//, '')).find((path) => path !== '') ??
-    String(source.transportOptions['db'] ?? 0)) as string;
-  if (!/^\d+$/.test(text)) {
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // Not kept as `cause`, and not quoted: it is a secret.
     throw new ImproperlyConfigured(
-      `The database of a Redis URL is a number, not '${text}'. Write it as redis://host:port/0.`,
+      "The user or the password of a Redis URL holds a '%' that encodes nothing. Write it as %25.",
+    );
+  }
+}
+
+/** A query parameter, on whichever of the URLs it was written. */
+function parameter(urls: readonly URL[], name: string): string | undefined {
+  return urls.map((url) => url.searchParams.get(name)).find((value) => value !== null) ?? undefined;
+}
+
+function databaseOf(urls: readonly URL[], source: EndpointSource): number {
+  const { db = 0 } = source.transportOptions as { db?: number | string };
+  const text = urls.map((url) => url.pathname.replace(/^\/|\/$/g, '')).find(Boolean) ?? `${db}`;
+  if (!/^\d+$/.test(text)) {
+    // Not quoted: with an unencoded '/' in the password, it is a part of that.
+    throw new ImproperlyConfigured(
+      'The database of a Redis URL is a number. Write it as redis://host:port/0, with special ' +
+        'characters of the password percent-encoded.',
     );
   }
   return Number(text);
 }
 
-function tlsOptions(url: URL, scheme: string, ssl: unknown): Record<string, unknown> | undefined {
-  const query = url.searchParams;
+function tlsOptions(
+  urls: readonly URL[],
+  scheme: string,
+  ssl: unknown,
+): Record<string, unknown> | undefined {
   const asked = ssl === true || (typeof ssl === 'object' && ssl !== null);
-  if (!asked && !TLS_SCHEMES.has(scheme)) {
+  if (!asked && !TLS_SCHEME.test(scheme)) {
     return undefined;
   }
   const given = typeof ssl === 'object' && ssl !== null ? (ssl as Record<string, unknown>) : {};
-  const requirement = query.get('ssl_cert_reqs') ?? given['ssl_cert_reqs'];
+  const requirement =
+    parameter(urls, 'ssl_cert_reqs') ?? (given['ssl_cert_reqs'] as string | undefined);
   const file = (name: string): Record<string, unknown> => {
-    const path = query.get(name) ?? given[name];
+    const path = parameter(urls, name) ?? given[name];
     return typeof path === 'string' ? { [TLS_FILES[name]!]: readTlsFile(name, path) } : {};
   };
   const native = Object.fromEntries(
@@ -170,9 +226,9 @@ function tlsOptions(url: URL, scheme: string, ssl: unknown): Record<string, unkn
   );
   return {
     ...native,
-    ...(requirement === undefined || requirement === null
+    ...(requirement === undefined
       ? {}
-      : { rejectUnauthorized: !/none|optional|false/i.test(String(requirement as string)) }),
+      : { rejectUnauthorized: !/none|optional|false/i.test(requirement) }),
     ...file('ssl_ca_certs'),
     ...file('ssl_certfile'),
     ...file('ssl_keyfile'),
@@ -204,14 +260,14 @@ function sentinelOptions(
   nodes: { host: string; port: number }[],
   options: RedisConnectOptions,
   source: EndpointSource,
-  first: URL,
+  urls: readonly URL[],
 ): RedisConnectOptions {
-  const masterName =
-    source.transportOptions['master_name'] ?? first.searchParams.get('master_name');
+  const masterName = source.transportOptions['master_name'] ?? parameter(urls, 'master_name');
   if (typeof masterName !== 'string' || masterName === '') {
     throw new ImproperlyConfigured(
       'A sentinel:// URL needs the name of the master. Set it in ' +
-        "CELERY_BROKER_TRANSPORT_OPTIONS, for example { master_name: 'mymaster' }.",
+        "CELERY_BROKER_TRANSPORT_OPTIONS, for example { master_name: 'mymaster' }; for results " +
+        'in CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS.',
     );
   }
   const login = (source.transportOptions['sentinel_kwargs'] ?? {}) as Record<string, unknown>;

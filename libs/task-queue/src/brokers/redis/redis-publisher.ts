@@ -1,7 +1,6 @@
 import type { OutgoingTask } from '../broker.port.js';
 import type { BullQueue } from './bull-queue.js';
 import type { RedisClient } from './redis-clients.js';
-import type { RedisKeys } from './redis-keys.js';
 import { BULL_KEYS } from './redis-scripts.js';
 
 /** Bounds of one script call, so that the store is never held for long. */
@@ -18,9 +17,8 @@ interface Batch {
 }
 
 interface PublisherDeps {
-  readonly keys: RedisKeys;
-  readonly resultDb: number;
-  readonly homeDb: number;
+  /** Set of the names of all queues. */
+  readonly queuesKey: string;
   queue(name: string): BullQueue;
   now(): number;
   /** A connection that can be used now; throws when the store is away. */
@@ -80,29 +78,30 @@ export class RedisPublisher {
   private async send(batch: Batch): Promise<void> {
     try {
       const client = await this.deps.client();
-      const { keys, resultDb, homeDb } = this.deps;
       const name = batch.tasks[0]!.queue;
       const queue = this.deps.queue(name);
       const now = this.deps.now();
+      const isUsual =
+        !batch.retrying && batch.tasks.every(({ dueAt = 0 }) => Math.ceil(dueAt) <= now);
+      // Keys of delayed tasks are left out where there is none.
+      const delayedKeys = isUsual ? [] : queue.delayedKeys;
       const args: (string | number | Buffer)[] = [
         ...queue.standardKeys,
-        ...queue.delayedKeys,
-        keys.expires,
+        ...delayedKeys,
         name,
         batch.retrying ? '1' : '0',
-        keys.donePrefix,
-        keys.metaPrefix,
-        resultDb,
-        homeDb,
       ];
       for (const task of batch.tasks) {
         pushTask(args, queue, task, now);
       }
       if (!this.announcedQueues.has(name)) {
-        await client.sadd(keys.queues, name);
+        await client.sadd(this.deps.queuesKey, name);
         this.announcedQueues.add(name);
       }
-      await client.celeryPublish(queue.standardKeys.length + queue.delayedKeys.length + 1, ...args);
+      const keyCount = queue.standardKeys.length + delayedKeys.length;
+      await (isUsual
+        ? client.celeryPublish(keyCount, ...args)
+        : client.celeryPublishAny(keyCount, ...args));
       batch.resolve();
     } catch (error) {
       batch.reject(error);

@@ -4,10 +4,8 @@ import type { RedisKeys } from './redis-keys.js';
 
 export interface RedisResultStoreDeps {
   readonly keys: RedisKeys;
-  /** The database of the results. */
-  readonly resultDb: number;
-  /** The database that the connection is on. */
-  readonly homeDb: number;
+  /** Whether the results are in the database that the connection is on. */
+  readonly inHomeDb: boolean;
   /** Runs a command on a connection that can be used now. */
   run<T>(doing: string, command: (client: RedisClient) => Promise<T>): Promise<T>;
 }
@@ -20,18 +18,14 @@ export class RedisResultStore implements ResultStore {
   constructor(private readonly deps: RedisResultStoreDeps) {}
 
   async put(record: ResultRecord): Promise<boolean> {
-    const { keys, resultDb, homeDb } = this.deps;
     const stored = await this.deps.run('Storing a result', (client) =>
       client.celeryRecord(
-        2,
-        keys.meta(record.id),
-        keys.watch(record.id),
+        1,
+        this.deps.keys.meta(record.id),
         record.id,
         record.status,
         record.payload,
         record.ttl ?? '',
-        resultDb,
-        homeDb,
       ),
     );
     return stored === 1;
@@ -55,9 +49,8 @@ export class RedisResultStore implements ResultStore {
   }
 
   async putGroup(id: string, payload: string, ttl: number | null): Promise<void> {
-    const { keys, resultDb, homeDb } = this.deps;
     await this.deps.run('Storing a group', (client) =>
-      client.celeryWrite(1, keys.group(id), resultDb, homeDb, payload, ttl ?? ''),
+      client.celeryWrite(1, this.deps.keys.group(id), payload, ttl ?? ''),
     );
   }
 
@@ -70,19 +63,15 @@ export class RedisResultStore implements ResultStore {
   }
 
   private async read(keys: string[]): Promise<(string | undefined)[]> {
-    const { resultDb, homeDb } = this.deps;
     const texts = await this.deps.run('Reading a result', (client) =>
-      resultDb === homeDb
+      this.deps.inHomeDb
         ? client.mget(...keys)
-        : (client.celeryRead(keys.length, ...keys, resultDb, homeDb) as Promise<(string | null)[]>),
+        : (client.celeryRead(keys.length, ...keys) as Promise<(string | null)[]>),
     );
     return texts.map((text) => text ?? undefined);
   }
 
   private async delete(key: string): Promise<void> {
-    const { resultDb, homeDb } = this.deps;
-    await this.deps.run('Removing a result', (client) =>
-      client.celeryDelete(1, key, resultDb, homeDb),
-    );
+    await this.deps.run('Removing a result', (client) => client.celeryDelete(1, key));
   }
 }

@@ -1,7 +1,7 @@
 import { BROKER_URL_FORM, readBrokerUrl } from '../readers/broker-url.reader.js';
 import { readSslOptions } from '../readers/ssl.reader.js';
 import { dictOf } from '../readers/value.reader.js';
-import type { DictShape, ValueSetting } from '../setting-definition.interface.js';
+import type { DictShape, Reading, ValueSetting } from '../setting-definition.interface.js';
 import { snakeName } from '../setting-names.util.js';
 
 const NO_VISIBILITY_TIMEOUT =
@@ -77,9 +77,10 @@ const TRANSPORT_OPTIONS: DictShape = {
     },
     {
       name: 'store',
-      type: 'string',
+      type: 'custom',
       default: undefined,
-      doc: 'Memory: name of the store. Modules of one process with the same name share it.',
+      read: readMemoryStore,
+      doc: 'Memory: a MemoryStore. Modules that are given the same one share its tasks and results. From code only. Default: one of its own.',
     },
   ],
   ignored: {
@@ -272,4 +273,11 @@ function ignoredKeys(raw: unknown): string | undefined {
   return reasons.length === 0
     ? undefined
     : `In broker_transport_options these keys have no effect here: ${reasons.join('; ')}.`;
+}
+
+/** A store is recognised by what it does: the room of the brokers lies above this one. */
+function readMemoryStore(raw: unknown): Reading {
+  return typeof raw === 'object' && raw !== null && 'publish' in raw
+    ? { value: raw }
+    : { problem: 'must be a MemoryStore: new MemoryStore() of nestjs-celery' };
 }
