@@ -181,7 +181,7 @@ describe('while the store is away', () => {
     expect(lines.slice(1)).toEqual(['Connected to memory://']);
   });
 
-  it('it is asked less and less often, by one call at a time', async () => {
+  it('the store is asked less and less often, by one call at a time', async () => {
     await start(3, immediately, ['a', 'b', 'c', 'd']);
     obstacle.goAway();
     await broker.publish([...tasks(1, 'a'), ...tasks(1, 'b'), ...tasks(1, 'c')]);

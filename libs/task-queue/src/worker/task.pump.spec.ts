@@ -114,6 +114,7 @@ describe('one queue', () => {
     await settle();
     await broker.publish(tasks('a', 3, 1));
     await until(() => ran.length === 4);
+    expect(ran).toEqual(['a-0', 'a-1', 'a-2', 'a-3']);
   });
 
   it('is looked into after a nudge', async () => {
@@ -123,6 +124,7 @@ describe('one queue', () => {
     made.nudge('not-ours');
     await broker.publish(tasks('a', 1));
     await until(() => ran.length === 1);
+    expect(ran).toEqual(['a-0']);
   });
 
   it('that fills all slots with tasks that go back is not lost', async () => {

@@ -42,7 +42,9 @@ beforeEach(() => {
 afterEach(async () => {
   upkeep.stop();
   await broker.close();
-  expect(clock.pendingTimers).toBe(0);
+  if (clock.pendingTimers > 0) {
+    throw new Error('The upkeep left a timer behind.');
+  }
 });
 
 describe('WorkerUpkeep', () => {

@@ -231,7 +231,7 @@ describe('close', () => {
     await renewalOf('a');
     const closed = report((each) => each.closed === true);
     await Promise.all([made.close(), made.close()]);
-    await closed;
+    expect(await closed).toEqual({ closed: true });
     await made.close();
   });
 
@@ -239,7 +239,7 @@ describe('close', () => {
     const made = await start();
     made.add(lease('hang'));
     await renewalOf('hang');
-    await made.close();
+    await expect(made.close()).resolves.toBeUndefined();
   });
 
   it('while the thread is dead does not wait for its restart', async () => {
