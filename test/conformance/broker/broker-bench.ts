@@ -7,8 +7,12 @@ import type {
   Delivery,
   OutgoingTask,
   ResultRecord,
+  WorkSign,
 } from '../../../libs/task-queue/src/brokers/broker.port.js';
 import type { BrokerHarness, OpenOptions } from './broker-harness.interface.js';
+
+/** Longer than any test waits: a wait that needs it fails the test. */
+export const LONG = 600_000;
 
 /** What the tests of the suite work with: brokers that are closed after each test, and helpers. */
 export class BrokerBench {
@@ -49,6 +53,49 @@ export class BrokerBench {
     }
     throw new Error('What was waited for did not come within two seconds.');
   }
+
+  /** A running wait on empty queues. A few signs that turn out to be nothing are allowed. */
+  async restingWait(worker: Broker, queues: readonly string[]): Promise<Observed<WorkSign[]>> {
+    for (let tries = 0; tries < 5; tries++) {
+      for (const queue of queues) {
+        await expectNothing(worker, queue);
+      }
+      const wait = observe(worker.waitForWork(queues, LONG));
+      await this.harness.elapse(100);
+      if (!wait.settled) {
+        return wait;
+      }
+    }
+    throw new Error('The worker was woken five times in a row, and there was nothing to do.');
+  }
+
+  /** Listens for what `broker` hears of an id that it watches from now on. */
+  async listenFor(broker: Broker, id: string): Promise<Ears> {
+    const fence = randomUUID();
+    const heard: (string | undefined)[] = [];
+    let isOver = false;
+    broker.onResult((heardId, payload) => {
+      isOver ||= heardId === fence;
+      if (heardId === id) {
+        heard.push(payload);
+      }
+    });
+    await broker.watch(id);
+    await broker.watch(fence);
+    return {
+      all: async (teller) => {
+        await teller.announce(fence, '{}');
+        await this.eventually(() => isOver || undefined);
+        return heard;
+      },
+    };
+  }
+}
+
+/** What a process heard. */
+export interface Ears {
+  /** The payloads of all that `teller` had stored or announced for the id until now. */
+  all(teller: Broker): Promise<(string | undefined)[]>;
 }
 
 /** A task for queue `work`, with a fresh id, unless the fields say otherwise. */
@@ -102,8 +149,13 @@ export async function expectNothing(broker: Broker, queue = 'work'): Promise<voi
   expect((await broker.fetch(queue)).delivery).toBeUndefined();
 }
 
+export interface Observed<T> {
+  settled: boolean;
+  readonly promise: Promise<T>;
+}
+
 /** Whether a promise has settled, without waiting for it. */
-export function observe<T>(promise: Promise<T>): { settled: boolean; promise: Promise<T> } {
+export function observe<T>(promise: Promise<T>): Observed<T> {
   const observed = { settled: false, promise };
   const note = (): void => {
     observed.settled = true;

@@ -28,6 +28,7 @@ export function describePublishing(bench: BrokerBench): void {
         publishedAt: expect.any(Number),
         redeliveries: 0,
         postponements: 0,
+        revoked: false,
       });
       expect(JSON.parse(delivery.data)).toEqual(JSON.parse(task.data));
       // The store's clock may differ a little from this one's.

@@ -17,6 +17,9 @@ const producerCalls: Call[] = [
   ['publish again', (broker) => broker.publish([makeTask()], true)],
   ['watch', (broker) => broker.watch('r1')],
   ['announce', (broker) => broker.announce('r1', '{}')],
+  ['revoke', (broker) => broker.revoke('r1', makeRecord('r1', 'REVOKED'), 60_000)],
+  ['broadcast', (broker) => broker.broadcast('{}')],
+  ['onBroadcast', (broker) => broker.onBroadcast(() => undefined)],
   ['locate', (broker) => broker.locate('r1')],
   ['results.get', (broker) => broker.results.get('r1')],
   ['results.getMany', (broker) => broker.results.getMany(['r1', 'r2'])],
@@ -28,8 +31,14 @@ const producerCalls: Call[] = [
 const consumerCalls: Call[] = [
   ['connect', (broker) => broker.connect()],
   ['fetch', (broker) => broker.fetch('work')],
+  [
+    'retry',
+    (broker) => broker.retry({ id: 'r1', queue: 'work', token: '1' }, makeTask({ id: 'r1' }), {}),
+  ],
   ['reclaim', (broker) => broker.reclaim('work')],
   ['expire', (broker) => broker.expire(() => undefined)],
+  ['redrive', (broker) => broker.redrive('work', 'r1')],
+  ['discard', (broker) => broker.discard('work', 'r1')],
 ];
 
 /** For drivers with a server: what calls do when it is not there. */

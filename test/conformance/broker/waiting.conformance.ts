@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 
 import type { Broker, WorkSign } from '../../../libs/task-queue/src/brokers/broker.port.js';
 import {
+  LONG,
   drain,
   expectNothing,
   makeRecord,
@@ -12,26 +13,8 @@ import {
   type BrokerBench,
 } from './broker-bench.js';
 
-/** Longer than any test waits: a wait that needs it fails the test. */
-const LONG = 600_000;
-
 export function describeWaiting(bench: BrokerBench): void {
   const queuesOf = (signs: WorkSign[]) => signs.map((sign) => sign.queue);
-
-  /** A running wait on empty queues. A few signs that turn out to be nothing are allowed. */
-  async function restingWait(worker: Broker, queues: readonly string[]) {
-    for (let tries = 0; tries < 5; tries++) {
-      for (const queue of queues) {
-        await expectNothing(worker, queue);
-      }
-      const wait = observe(worker.waitForWork(queues, LONG));
-      await bench.harness.elapse(100);
-      if (!wait.settled) {
-        return wait;
-      }
-    }
-    throw new Error('The worker was woken five times in a row, and there was nothing to do.');
-  }
 
   describe('waitForWork', () => {
     it('answers at once when there is work already', async () => {
@@ -53,7 +36,7 @@ export function describeWaiting(bench: BrokerBench): void {
     it('answers when something is published, by any process', async () => {
       const [producer, worker] = [await bench.open(), await bench.open()];
       for (const publisher of [producer, worker, producer]) {
-        const wait = await restingWait(worker, ['work']);
+        const wait = await bench.restingWait(worker, ['work']);
         const { id } = await bench.publish(publisher);
         expect(queuesOf(await wait.promise)).toEqual(['work']);
         expect(await drain(worker)).toEqual([id]);
@@ -74,7 +57,7 @@ export function describeWaiting(bench: BrokerBench): void {
       const [producer, worker] = [await bench.open(), await bench.open()];
       const queues = ['first', 'second', 'third'];
       for (const queue of ['third', 'first', 'second']) {
-        const wait = await restingWait(worker, queues);
+        const wait = await bench.restingWait(worker, queues);
         await bench.publish(producer, { queue: 'elsewhere' });
         await bench.harness.elapse(100);
         expect(wait.settled).toBe(false);
@@ -119,7 +102,7 @@ export function describeWaiting(bench: BrokerBench): void {
       const [worker, other] = [await bench.open({ leaseDurationMs: 1_000 }), await bench.open()];
       const { id } = await bench.publish(worker);
       const waits = async (act: () => Promise<unknown>): Promise<void> => {
-        const wait = await restingWait(worker, ['work']);
+        const wait = await bench.restingWait(worker, ['work']);
         await act();
         expect(queuesOf(await wait.promise)).toEqual(['work']);
       };

@@ -28,6 +28,8 @@ export interface OutgoingTask {
   readonly dueAt?: number;
   /** When the task expires. Absent: never. */
   readonly expiresAt?: number;
+  /** 0 to 9, higher first; within one priority first in, first out. Absent: 0. */
+  readonly priority?: number;
 }
 
 /** Proof that this worker holds the task. A new token for every fetch. */
@@ -46,8 +48,10 @@ export interface Delivery {
   readonly publishedAt: number;
   /** How often a worker that held this task was lost. 0 on the first delivery. */
   readonly redeliveries: number;
-  /** How often the task was postponed. */
+  /** How often the task was postponed since it was published or retried. */
   readonly postponements: number;
+  /** Whether the task was revoked while a worker held it, or before it was published. */
+  readonly revoked: boolean;
 }
 
 /** The answer to a fetch: a delivery, or when the next delayed task of the queue is due. */
@@ -104,6 +108,9 @@ export interface TaskLocation {
   readonly state: 'waiting' | 'delayed' | 'active' | 'dead';
 }
 
+/** What `revoke` found: the task was ended, a worker holds it, or it is not in the store. */
+export type RevokeAnswer = 'ended' | 'active' | 'unknown';
+
 /** A queue that may have work: now, or at `dueAt`. */
 export interface WorkSign {
   readonly queue: string;
@@ -126,6 +133,12 @@ export interface ResultStore {
   putGroup(id: string, payload: string, ttl: number | null): Promise<void>;
   getGroup(id: string): Promise<string | undefined>;
   removeGroup(id: string): Promise<void>;
+}
+
+/** What the broker's store had for an id when the watch began. */
+export interface Seen {
+  /** Absent: nothing was stored yet. */
+  readonly payload?: string;
 }
 
 /** Called when something was stored for a watched id; `payload` is absent when it is large. */
@@ -161,13 +174,28 @@ export interface Broker {
    * task has already run since then is not stored again.
    */
   publish(tasks: readonly OutgoingTask[], retrying?: boolean): Promise<void>;
-  /** Asks to be told of results stored for `id`; resolves when later ones cannot be missed. */
-  watch(id: string): Promise<void>;
+  /**
+   * Asks to be told of results stored for `id`; resolves when later ones cannot be missed. A
+   * driver that sees in the same step what its own store has says so; the others say nothing.
+   */
+  watch(id: string): Promise<Seen | void>;
   unwatch(id: string): Promise<void>;
   /** Sets the one listener of this process for watched ids. */
   onResult(listener: ResultListener): void;
   /** Wakes who watches `id`, for results kept elsewhere. */
   announce(id: string, payload: string): Promise<void>;
+  /**
+   * Revokes a task. One that waits or is delayed is removed, and `record` is stored, together.
+   * One that a worker holds goes on, and is marked: should it be fetched again, the delivery says
+   * `revoked`. An id that is not in the store is marked, too, for a task that is published later;
+   * its record is stored unless there is a final one. Marks end with the task, or after `keepFor`
+   * milliseconds.
+   */
+  revoke(id: string, record: ResultRecord | undefined, keepFor: number): Promise<RevokeAnswer>;
+  /** Tells every process that listens, this one too. Nothing is kept for who comes later. */
+  broadcast(text: string): Promise<void>;
+  /** Sets the one listener of this process; resolves when later broadcasts cannot be missed. */
+  onBroadcast(listener: (text: string) => void): Promise<void>;
   /** Where a task is that has not ended, or `undefined`. */
   locate(id: string): Promise<TaskLocation | undefined>;
 
@@ -184,6 +212,18 @@ export interface Broker {
    * @throws LeaseLostError when the lease is not held any more: nothing was stored.
    */
   finish(lease: Lease, outcome: Outcome, fetchNext: boolean): Promise<Fetched>;
+  /**
+   * Puts a task back under a new message: Celery's retry. In one step the lease ends, the message
+   * is replaced by `task` (same id; its queue, data, dueAt, expiresAt and priority count), and the
+   * record (a state that is not final) is stored or the announcement made.
+   *
+   * @throws LeaseLostError when the lease is not held any more: nothing was stored.
+   */
+  retry(
+    lease: Lease,
+    task: OutgoingTask,
+    outcome: Pick<Outcome, 'record' | 'announce'>,
+  ): Promise<void>;
   /** Hands a task back unrun: it is the next of its queue. @throws LeaseLostError */
   release(lease: Lease): Promise<void>;
   /** Puts a task back, to be fetched after `delay` ms. @throws LeaseLostError */
@@ -213,6 +253,13 @@ export interface Broker {
   counts(queue: string): Promise<QueueCounts>;
   /** The newest first; `limit` at most. */
   deadLetters(queue: string, limit?: number): Promise<DeadLetter[]>;
+  /**
+   * Puts a dead letter back into its queue, to be run as if published now. Its redeliveries and
+   * postponements begin anew. @returns `false` when there is no such dead letter.
+   */
+  redrive(queue: string, id: string): Promise<boolean>;
+  /** Removes a dead letter. @returns `false` when there is none. */
+  discard(queue: string, id: string): Promise<boolean>;
   /** Removes all waiting and delayed tasks; returns how many. */
   purge(queue: string): Promise<number>;
   /** One round trip to the store. */

@@ -1,4 +1,4 @@
-import type { Broker } from '../brokers/broker.port.js';
+import type { Broker, Seen } from '../brokers/broker.port.js';
 import type { Clock, Timer } from '../clock/index.js';
 import { OperationalError, TimeoutError } from '../errors/task-queue.errors.js';
 import type { ResultBackend } from './result-backend.port.js';
@@ -118,9 +118,10 @@ export class ResultWaiter {
     await Promise.all(this.endings.values());
   }
 
-  private async begin(id: string): Promise<void> {
+  private async begin(id: string): Promise<Seen | void> {
     await this.endings.get(id);
-    await this.broker.watch(id);
+    const seen = await this.broker.watch(id);
+    return this.backend.inBroker ? seen : undefined;
   }
 
   private end(id: string): void {

@@ -1,3 +1,4 @@
+import type { Seen } from '../brokers/broker.port.js';
 import type { ResultBackend } from './result-backend.port.js';
 import { decodeMeta } from './task-meta.codec.js';
 import type { TaskMeta } from './task-meta.interface.js';
@@ -15,7 +16,7 @@ export interface ResultSubscriber {
 /** The watch of one id, shared by everybody who waits for it. Made by `ResultWaiter`. */
 export class ResultWatch {
   /** Resolves when the broker's watch has begun; rejects when it could not. */
-  started: Promise<void> = Promise.resolve();
+  started: Promise<unknown> = Promise.resolve();
   private readonly subscribers = new Set<ResultSubscriber>();
   private latest: { text: string; meta: TaskMeta } | undefined;
   private looked = false;
@@ -28,10 +29,11 @@ export class ResultWatch {
     private readonly onEmpty: () => void,
   ) {}
 
-  start(started: Promise<void>): void {
+  /** @param started - Resolves with what the store had, where the broker saw it already. */
+  start(started: Promise<Seen | void>): void {
     this.started = started;
     started.then(
-      () => this.look(),
+      (seen) => (seen ? this.see(seen.payload) : this.look()),
       (error: Error) => this.fail(error),
     );
   }
@@ -67,6 +69,10 @@ export class ResultWatch {
       this.fail(error as Error);
       return;
     }
+    this.see(text);
+  }
+
+  private see(text: string | undefined): void {
     if (text !== undefined) this.tell(text);
     if (!this.looked) {
       this.looked = true;

@@ -110,6 +110,7 @@ class Harness {
       publishedAt: this.clock.now(),
       redeliveries: 0,
       postponements: 0,
+    revoked: false,
       ...fields,
     };
   }

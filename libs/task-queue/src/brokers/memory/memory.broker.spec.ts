@@ -59,6 +59,19 @@ describe('MemoryBroker', () => {
     expect(await broker.reclaim('work')).toEqual([lease.id]);
   });
 
+  it('puts a delayed task before those that are published or retried after its time', async () => {
+    await broker.publish([task('held'), task('due', { dueAt: clock.now() + 1_000 })]);
+    const held = await take();
+    clock.advance(1_000);
+    await broker.retry(held.lease, task('held'), {});
+    await broker.publish([task('new')]);
+    const order = [];
+    for (let i = 0; i < 3; i++) {
+      order.push((await take()).lease.id);
+    }
+    expect(order).toEqual(['due', 'held', 'new']);
+  });
+
   it('puts reclaimed tasks to the front, in the order they were fetched', async () => {
     await broker.publish([task('a'), task('b'), task('c'), task('d')]);
     const fetched = [await take(), await take(), await take()];
@@ -154,6 +167,68 @@ describe('MemoryBroker', () => {
     await announcing;
     expect(events).toEqual(['stored', 'a x']);
   });
+
+  it('calls the listener of broadcasts after the call, not within it', async () => {
+    const events: string[] = [];
+    await broker.onBroadcast((text) => events.push(text));
+    const telling = broker.broadcast('x');
+    events.push('told');
+    await telling;
+    expect(events).toEqual(['told', 'x']);
+  });
+
+  it('keeps the mark of a revoked task exactly as long as the longest call asked for', async () => {
+    await broker.revoke('a', undefined, 2_000);
+    await broker.revoke('a', undefined, 1_000);
+    await broker.publish([task('a')]);
+    clock.advance(1_999);
+    const { lease, revoked } = await take();
+    expect(revoked).toBe(true);
+    await broker.release(lease);
+    clock.advance(1);
+    expect((await take()).revoked).toBe(false);
+  });
+
+  it('ends the mark of a revoked task with a purge', async () => {
+    await broker.revoke('a', undefined, 60_000);
+    await broker.publish([task('a')]);
+    await broker.purge('work');
+    await broker.publish([task('a')]);
+    expect((await take()).revoked).toBe(false);
+  });
+
+  it('does not store again what was revoked, though no record tells of it', async () => {
+    await broker.publish([task('a')]);
+    expect(await broker.revoke('a', undefined, 60_000)).toBe('ended');
+    await broker.publish([task('a')], true);
+    expect(await broker.locate('a')).toBeUndefined();
+  });
+
+  it('keeps the count of losses and the name through a retry', async () => {
+    await broker.publish([task('a')]);
+    await take();
+    clock.advance(LEASE);
+    expect(await broker.reclaim('work')).toEqual(['a']);
+    await broker.retry((await take()).lease, task('a', { name: 'other' }), {});
+    expect(await take()).toMatchObject({ name: 'tests.add', redeliveries: 1 });
+  });
+
+  it('takes and gives tens of thousands of tasks of all priorities quickly', async () => {
+    const count = 50_000;
+    const start = performance.now();
+    const tasks = Array.from({ length: count }, (_, index) =>
+      task(`t${index}`, { priority: (index * 7) % 10 }),
+    );
+    await broker.publish(tasks);
+    const order: string[] = [];
+    for (let next = await broker.fetch('work'); next.delivery;) {
+      order.push(next.delivery.lease.id);
+      next = await broker.finish(next.delivery.lease, {}, true);
+    }
+    const expected = tasks.toSorted((a, b) => b.priority! - a.priority!).map(({ id }) => id);
+    expect(order).toEqual(expected);
+    expect(performance.now() - start).toBeLessThan(10_000);
+  }, 30_000);
 });
 
 describe('the keeper of leases of MemoryBroker', () => {
@@ -214,10 +289,14 @@ describe('a closed MemoryBroker', () => {
     ['watch', (closed) => closed.watch('a')],
     ['unwatch', (closed) => closed.unwatch('a')],
     ['announce', (closed) => closed.announce('a', '{}')],
+    ['revoke', (closed) => closed.revoke('a', undefined, 1_000)],
+    ['broadcast', (closed) => closed.broadcast('{}')],
+    ['onBroadcast', (closed) => closed.onBroadcast(() => undefined)],
     ['locate', (closed) => closed.locate('a')],
     ['connect', (closed) => closed.connect()],
     ['fetch', (closed) => closed.fetch('work')],
     ['finish', (closed) => closed.finish({ id: 'a', queue: 'work', token: '1' }, {}, true)],
+    ['retry', (closed) => closed.retry({ id: 'a', queue: 'work', token: '1' }, task('a'), {})],
     ['release', (closed) => closed.release({ id: 'a', queue: 'work', token: '1' })],
     ['postpone', (closed) => closed.postpone({ id: 'a', queue: 'work', token: '1' }, 1)],
     ['waitForWork', (closed) => closed.waitForWork(['work'], 1)],
@@ -227,6 +306,8 @@ describe('a closed MemoryBroker', () => {
     ['queues', (closed) => closed.queues()],
     ['counts', (closed) => closed.counts('work')],
     ['deadLetters', (closed) => closed.deadLetters('work')],
+    ['redrive', (closed) => closed.redrive('work', 'a')],
+    ['discard', (closed) => closed.discard('work', 'a')],
     ['purge', (closed) => closed.purge('work')],
     ['ping', (closed) => closed.ping()],
     ['results.get', (closed) => closed.results.get('a')],
@@ -252,6 +333,7 @@ describe('a closed MemoryBroker', () => {
     const heard: string[] = [];
     one!.onResult((id) => heard.push(id));
     await one!.watch('a');
+    await one!.onBroadcast((text) => heard.push(text));
     await one!.publish([task('a')]);
     const keeper = await one!.keepLeases(1);
     keeper.add((await take(one)).lease);
@@ -260,6 +342,7 @@ describe('a closed MemoryBroker', () => {
     one!.wakeUp();
     expect(await wait).toEqual([]);
     await two!.announce('a', '{}');
+    await two!.broadcast('{}');
     await clock.advanceAsync(LEASE);
     expect(heard).toEqual([]);
     expect(await two!.reclaim('work')).toEqual(['a']);

@@ -15,9 +15,11 @@ import type {
   ResultListener,
   ResultRecord,
   ResultStore,
+  RevokeAnswer,
   TaskLocation,
   WorkSign,
 } from '../broker.port.js';
+import type { BroadcastChannel } from './memory-broadcast.bus.js';
 import type { ResultChannel } from './memory-result.table.js';
 import { MemoryLeaseKeeper } from './memory-lease.keeper.js';
 import { MemoryStore } from './memory.store.js';
@@ -48,7 +50,9 @@ export class MemoryBroker implements Broker {
   readonly #watched = new Set<string>();
   readonly #channel: ResultChannel;
   readonly #keepers = new Set<MemoryLeaseKeeper>();
+  readonly #broadcastChannel: BroadcastChannel;
   #listener: ResultListener | undefined;
+  #broadcastListener: ((text: string) => void) | undefined;
   #wait: WorkWait | undefined;
   #deliveries = 0;
   #closed = false;
@@ -62,6 +66,13 @@ export class MemoryBroker implements Broker {
       queueMicrotask(() => {
         if (this.#watched.has(id)) {
           this.#listener?.(id, payload);
+        }
+      });
+    };
+    this.#broadcastChannel = (text) => {
+      queueMicrotask(() => {
+        if (!this.#closed) {
+          this.#broadcastListener?.(text);
         }
       });
     };
@@ -90,6 +101,23 @@ export class MemoryBroker implements Broker {
     this.#open().results.announce(id, payload);
   }
 
+  async revoke(
+    id: string,
+    record: ResultRecord | undefined,
+    keepFor: number,
+  ): Promise<RevokeAnswer> {
+    return this.#open().revoke(id, record, keepFor, this.#clock.now());
+  }
+
+  async broadcast(text: string): Promise<void> {
+    this.#open().broadcasts.tell(text);
+  }
+
+  async onBroadcast(listener: (text: string) => void): Promise<void> {
+    this.#open().broadcasts.join(this.#broadcastChannel);
+    this.#broadcastListener = listener;
+  }
+
   async locate(id: string): Promise<TaskLocation | undefined> {
     return this.#open().locate(id, this.#clock.now());
   }
@@ -107,6 +135,14 @@ export class MemoryBroker implements Broker {
     const now = this.#clock.now();
     store.finish(lease, outcome, now);
     return fetchNext ? this.#deliver(store.fetch(lease.queue, this.#leaseDuration, now)) : {};
+  }
+
+  async retry(
+    lease: Lease,
+    task: OutgoingTask,
+    outcome: Pick<Outcome, 'record' | 'announce'>,
+  ): Promise<void> {
+    this.#open().retry(lease, task, outcome, this.#clock.now());
   }
 
   async release(lease: Lease): Promise<void> {
@@ -163,6 +199,14 @@ export class MemoryBroker implements Broker {
     return this.#open().deadLetters(queue, limit);
   }
 
+  async redrive(queue: string, id: string): Promise<boolean> {
+    return this.#open().redrive(queue, id, this.#clock.now());
+  }
+
+  async discard(queue: string, id: string): Promise<boolean> {
+    return this.#open().discard(queue, id);
+  }
+
   async purge(queue: string): Promise<number> {
     return this.#open().purge(queue);
   }
@@ -181,6 +225,7 @@ export class MemoryBroker implements Broker {
       this.#store.results.unwatch(id, this.#channel);
     }
     this.#watched.clear();
+    this.#store.broadcasts.leave(this.#broadcastChannel);
     await Promise.all([...this.#keepers].map((keeper) => keeper.close()));
   }
 

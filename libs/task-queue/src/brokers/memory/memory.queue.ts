@@ -1,22 +1,22 @@
 import type { DeadLetter, QueueCounts } from '../broker.port.js';
 import type { StoredTask } from './stored-task.interface.js';
 import { TimedHeap } from './timed.heap.js';
-import { WaitingList } from './waiting.list.js';
+import { WaitingLists } from './waiting.lists.js';
 
 /** One queue: who waits, who is delayed, who is held, who is dead. */
 export class MemoryQueue {
-  readonly #waiting = new WaitingList();
+  readonly #waiting = new WaitingLists();
   readonly #delayed = new TimedHeap<StoredTask>();
   readonly #active = new Map<string, StoredTask>();
-  /** The oldest first. */
-  readonly #dead: DeadLetter[] = [];
+  /** By id, the oldest first. */
+  readonly #dead = new Map<string, DeadLetter>();
 
   get counts(): QueueCounts {
     return {
       waiting: this.#waiting.size,
       delayed: this.#delayed.size,
       active: this.#active.size,
-      dead: this.#dead.length,
+      dead: this.#dead.size,
     };
   }
 
@@ -29,13 +29,13 @@ export class MemoryQueue {
     return this.#delayed.first?.at;
   }
 
-  /** Puts a task at the end of the queue. */
+  /** Puts a task at the end of the queue, behind those of its priority. */
   append(task: StoredTask): void {
     task.state = 'waiting';
     this.#waiting.append(task);
   }
 
-  /** Puts a task at the front of the queue. */
+  /** Puts a task at the front of the queue, before those of its priority. */
   prepend(task: StoredTask): void {
     task.state = 'waiting';
     this.#waiting.prepend(task);
@@ -71,6 +71,8 @@ export class MemoryQueue {
       this.#waiting.remove(task);
     } else if (task.state === 'active') {
       this.#active.delete(task.id);
+    } else if (task.state === 'dead') {
+      this.#dead.delete(task.id);
     } else if (task.due) {
       this.#delayed.remove(task.due);
       task.due = undefined;
@@ -86,11 +88,11 @@ export class MemoryQueue {
     this.withdraw(task);
     task.state = 'dead';
     const { id, name, queue, data } = task;
-    this.#dead.push({ id, name, queue, data, reason, diedAt: now });
+    this.#dead.set(id, { id, name, queue, data, reason, diedAt: now });
   }
 
   deadLetters(limit: number): DeadLetter[] {
-    return this.#dead.slice(Math.max(0, this.#dead.length - limit)).toReversed();
+    return [...this.#dead.values()].toReversed().slice(0, Math.max(0, limit));
   }
 
   /** Takes out all waiting and delayed tasks. */

@@ -7,10 +7,13 @@ import type {
   OutgoingTask,
   QueueCounts,
   ResultRecord,
+  RevokeAnswer,
   TaskLocation,
 } from '../broker.port.js';
+import { MemoryBroadcastBus } from './memory-broadcast.bus.js';
 import { MemoryQueue } from './memory.queue.js';
 import { MemoryResultTable } from './memory-result.table.js';
+import { RevocationTable } from './revocation.table.js';
 import type { StoredTask } from './stored-task.interface.js';
 import { TimedHeap } from './timed.heap.js';
 
@@ -26,11 +29,13 @@ export type WorkListener = (queue: string) => void;
  */
 export class MemoryStore {
   readonly results = new MemoryResultTable();
+  readonly broadcasts = new MemoryBroadcastBus();
   readonly #tasks = new Map<string, StoredTask>();
   readonly #queues = new Map<string, MemoryQueue>();
   readonly #expiring = new TimedHeap<StoredTask>();
   /** When ids finished, the oldest first. */
   readonly #finished = new Map<string, number>();
+  readonly #revoked = new RevocationTable();
   readonly #workListeners = new Set<WorkListener>();
   readonly #renewals = new Set<() => void>();
   #tokens = 0;
@@ -42,7 +47,6 @@ export class MemoryStore {
       // A queue exists from its first publish on, also when that turned out to be a repeat.
       const queue = this.#queue(task.queue);
       if (!known) {
-        queue.promote(now);
         this.#add(task, queue, now);
         touched.add(task.queue);
       }
@@ -65,7 +69,11 @@ export class MemoryStore {
     task.leaseUntil = now + leaseDuration;
     const { id, name, data, publishedAt, redeliveries, postponements } = task;
     const lease = { id, queue: queueName, token };
-    return { delivery: { lease, name, data, publishedAt, redeliveries, postponements }, ...due };
+    const revoked = this.#revoked.has(id, now);
+    return {
+      delivery: { lease, name, data, publishedAt, redeliveries, postponements, revoked },
+      ...due,
+    };
   }
 
   finish(lease: Lease, outcome: Outcome, now: number): void {
@@ -78,16 +86,28 @@ export class MemoryStore {
     } else {
       queue.bury(task, outcome.deadLetter, now);
     }
+    this.#revoked.delete(task.id);
     this.#remember(task.id, now);
-    if (outcome.record) {
-      this.results.put(outcome.record, now);
-    }
-    if (outcome.announce !== undefined) {
-      this.results.announce(task.id, outcome.announce);
-    }
+    this.#tellOutcome(task, outcome, now);
     if (outcome.publish) {
       this.publish(outcome.publish, false, now);
     }
+  }
+
+  /** The task keeps its id, its name, the count of its losses and whether it was revoked. */
+  retry(
+    lease: Lease,
+    outgoing: OutgoingTask,
+    outcome: Pick<Outcome, 'record' | 'announce'>,
+    now: number,
+  ): void {
+    const task = this.#held(lease);
+    this.#drop(task);
+    const { id, name, redeliveries } = task;
+    const message = { ...outgoing, id, name };
+    this.#add(message, this.#queue(outgoing.queue), now, redeliveries);
+    this.#tellOutcome(task, outcome, now);
+    this.#tellWork(outgoing.queue);
   }
 
   release(lease: Lease): void {
@@ -138,13 +158,34 @@ export class MemoryStore {
     for (let node = this.#expiring.first; node && node.at <= now; node = this.#expiring.first) {
       const task = node.item;
       const stored = record(task.id);
-      this.#remove(task);
+      this.#drop(task);
+      this.#revoked.delete(task.id);
       if (stored) {
         this.results.put(stored, now);
       }
       expired.push(task.id);
     }
     return expired;
+  }
+
+  revoke(id: string, record: ResultRecord | undefined, keepFor: number, now: number): RevokeAnswer {
+    const task = this.#tasks.get(id);
+    if (task?.state === 'active') {
+      this.#revoked.add(id, now + keepFor);
+      return 'active';
+    }
+    if (record) {
+      this.results.put(record, now);
+    }
+    // A dead task has ended: the mark is for the day it is put back.
+    if (task === undefined || task.state === 'dead') {
+      this.#revoked.add(id, now + keepFor);
+      return 'unknown';
+    }
+    this.#drop(task);
+    this.#revoked.delete(id);
+    this.#remember(id, now);
+    return 'ended';
   }
 
   locate(id: string, now: number): TaskLocation | undefined {
@@ -170,11 +211,29 @@ export class MemoryStore {
     return this.#queues.get(queueName)?.deadLetters(limit) ?? [];
   }
 
+  /** @returns `false` when there is no such dead letter. */
+  redrive(queueName: string, id: string, now: number): boolean {
+    const letter = this.#takeDead(queueName, id);
+    if (letter) {
+      const { name, data, priority } = letter;
+      const message = { id, name, queue: queueName, data, priority };
+      this.#add(message, this.#queue(queueName), now);
+      this.#tellWork(queueName);
+    }
+    return letter !== undefined;
+  }
+
+  /** @returns `false` when there is no such dead letter. */
+  discard(queueName: string, id: string): boolean {
+    return this.#takeDead(queueName, id) !== undefined;
+  }
+
   purge(queueName: string): number {
     const removed = this.#queues.get(queueName)?.clear() ?? [];
     for (const task of removed) {
       this.#stopExpiry(task);
       this.#tasks.delete(task.id);
+      this.#revoked.delete(task.id);
     }
     return removed.length;
   }
@@ -202,17 +261,18 @@ export class MemoryStore {
     return () => this.#renewals.delete(renew);
   }
 
-  #add(outgoing: OutgoingTask, queue: MemoryQueue, now: number): void {
-    const { id, name, queue: queueName, data, dueAt, expiresAt } = outgoing;
+  #add(outgoing: OutgoingTask, queue: MemoryQueue, now: number, redeliveries = 0): void {
+    const { id, name, queue: queueName, data, dueAt, expiresAt, priority = 0 } = outgoing;
     const task: StoredTask = {
       id,
       name,
       queue: queueName,
       data,
       publishedAt: now,
+      priority,
       expiresAt,
       state: 'waiting',
-      redeliveries: 0,
+      redeliveries,
       postponements: 0,
       token: undefined,
       leaseUntil: 0,
@@ -223,6 +283,8 @@ export class MemoryStore {
     };
     this.#tasks.set(id, task);
     this.#startExpiry(task);
+    // Those that are due by now come before it.
+    queue.promote(now);
     if (dueAt !== undefined && dueAt > now) {
       queue.delay(task, dueAt);
     } else {
@@ -245,10 +307,29 @@ export class MemoryStore {
     this.#startExpiry(task);
   }
 
-  #remove(task: StoredTask): void {
+  /** Removes a task, wherever it is. */
+  #drop(task: StoredTask): void {
     this.#stopExpiry(task);
     this.#queue(task.queue).withdraw(task);
     this.#tasks.delete(task.id);
+  }
+
+  #takeDead(queueName: string, id: string): StoredTask | undefined {
+    const task = this.#tasks.get(id);
+    if (task?.state !== 'dead' || task.queue !== queueName) {
+      return undefined;
+    }
+    this.#drop(task);
+    return task;
+  }
+
+  #tellOutcome(task: StoredTask, outcome: Pick<Outcome, 'record' | 'announce'>, now: number): void {
+    if (outcome.record) {
+      this.results.put(outcome.record, now);
+    }
+    if (outcome.announce !== undefined) {
+      this.results.announce(task.id, outcome.announce);
+    }
   }
 
   #startExpiry(task: StoredTask): void {

@@ -8,6 +8,8 @@ export interface StoredTask {
   readonly queue: string;
   readonly data: string;
   readonly publishedAt: number;
+  /** 0 to 9, higher first. */
+  readonly priority: number;
   readonly expiresAt: number | undefined;
   state: TaskLocation['state'];
   redeliveries: number;
@@ -19,7 +21,7 @@ export interface StoredTask {
   due: HeapNode<StoredTask> | undefined;
   /** Its place among the tasks that will expire; none while a worker holds it. */
   expiry: HeapNode<StoredTask> | undefined;
-  /** Its neighbours in the waiting list. */
+  /** Its neighbours in the list of waiting tasks. */
   previous: StoredTask | undefined;
   next: StoredTask | undefined;
 }

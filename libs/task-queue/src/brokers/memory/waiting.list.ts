@@ -1,6 +1,6 @@
 import type { StoredTask } from './stored-task.interface.js';
 
-/** The waiting tasks of a queue: a doubly linked list, so that any of them leaves in O(1). */
+/** The waiting tasks of one priority: a doubly linked list, so that any of them leaves in O(1). */
 export class WaitingList {
   #first: StoredTask | undefined;
   #last: StoredTask | undefined;

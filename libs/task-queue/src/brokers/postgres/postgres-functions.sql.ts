@@ -1,19 +1,17 @@
+import { CONSUME_SQL } from './postgres-consume.sql.js';
+import { CONTROL_SQL } from './postgres-control.sql.js';
+import { LARGEST_NOTICE_BYTES, NOW, PLPGSQL } from './postgres-snippets.sql.js';
+
 /**
  * From this size on a batch is stored by BullMQ's `add_jobs_bulk`, which pays for temporary
  * tables once; below it, `add_job` for each task is faster.
  */
 const BULK_FROM = 40;
 
-/** Larger payloads are announced without their text: a notification carries under 8000 bytes. */
-const LARGEST_NOTICE_BYTES = 7000;
-
 /** How long a tombstone is kept, milliseconds: longer than any producer goes on retrying. */
 const TOMBSTONE_TTL = 60_000;
 
-const NOW = `(extract(epoch FROM clock_timestamp()) * 1000)::bigint`;
 const FINAL = `('SUCCESS', 'FAILURE', 'REVOKED')`;
-// The path is pinned, so that the functions also work on a connection of the application.
-const PLPGSQL = `LANGUAGE plpgsql SET search_path FROM CURRENT`;
 
 /** Who holds the lock of an id decides alone what becomes of its result, until it commits. */
 const LOCKS = `
@@ -80,7 +78,7 @@ END;
 $$;
 `;
 
-/** `p_batches`: tasks by queue, `{"<queue>": [{id, name, data, opts, delay, timestamp}]}`. */
+/** `p_batches`: tasks by queue, `{"<queue>": [{id, name, data, opts, delay, ...}]}`. */
 const PUBLISH = `
 CREATE OR REPLACE FUNCTION celery_publish(
   p_batches jsonb, p_retrying boolean, p_new_queues text[]
@@ -110,9 +108,9 @@ BEGIN
     IF jsonb_array_length(v_entries) >= ${BULK_FROM} THEN
       PERFORM add_jobs_bulk(v_queue, v_entries);
     ELSE
-      PERFORM add_job(v_queue, e ->> 'id', e ->> 'name', (e ->> 'data')::jsonb, e -> 'opts', 0,
-                      (e ->> 'delay')::bigint, (e ->> 'timestamp')::bigint, 1,
-                      NULL, NULL, NULL, NULL, NULL, false)
+      PERFORM add_job(v_queue, e ->> 'id', e ->> 'name', (e ->> 'data')::jsonb, e -> 'opts',
+                      (e ->> 'priority')::integer, (e ->> 'delay')::bigint,
+                      (e ->> 'timestamp')::bigint, 1, NULL, NULL, NULL, NULL, NULL, false)
          FROM jsonb_array_elements(v_entries) AS e;
     END IF;
     -- Read back from the jobs: an id that was there already keeps the expiry it had.
@@ -123,163 +121,6 @@ BEGIN
        WHERE e -> 'opts' ? 'celeryExpiresAt' AND j.opts ? 'celeryExpiresAt'
          AND j.state IN ('waiting', 'delayed')
     ON CONFLICT (queue, task_id) DO NOTHING;
-  END LOOP;
-END;
-$$;
-`;
-
-/** All times are the server's, so that the clocks of the workers need not agree. */
-const CONSUME = `
-CREATE OR REPLACE FUNCTION celery_fetch(p_queue text, p_token text, p_lease bigint)
-RETURNS TABLE (
-  o_id text, o_name text, o_data text, o_added bigint, o_stalled integer, o_attempts integer,
-  o_due bigint, o_now bigint
-) ${PLPGSQL} AS $$
-DECLARE
-  v_job job;
-  v_limited bigint;
-BEGIN
-  o_now := ${NOW};
-  SELECT * INTO v_job
-    FROM move_to_active(p_queue, p_token, p_lease, o_now, NULL, NULL, NULL);
-  IF v_job.id IS NOT NULL THEN
-    o_id := v_job.id;
-    o_name := v_job.name;
-    o_data := v_job.data::text;
-    o_added := v_job.added_at_ms;
-    o_stalled := v_job.stalled_count;
-    o_attempts := v_job.attempts_made;
-  ELSE
-    SELECT rate_limit_ttl, next_delay INTO v_limited, o_due
-      FROM next_signal(p_queue, NULL, o_now);
-    IF v_limited > 0 THEN
-      o_due := o_now + v_limited;
-    END IF;
-  END IF;
-  RETURN NEXT;
-END;
-$$;
-
-CREATE OR REPLACE FUNCTION celery_finish(
-  p_queue text, p_id text, p_token text, p_dead text,
-  p_status text, p_payload text, p_ttl bigint, p_announce text,
-  p_batches jsonb, p_new_queues text[]
-) RETURNS void ${PLPGSQL} AS $$
-DECLARE
-  v_now bigint := ${NOW};
-BEGIN
-  -- Before the job goes: a producer that publishes it again must not slip in between.
-  PERFORM pg_advisory_xact_lock(hashtext('celery:result'), hashtext(p_id));
-  IF p_dead IS NULL THEN
-    PERFORM move_to_completed(p_queue, p_id, p_token, 'null'::jsonb, v_now, true, NULL, NULL);
-  ELSE
-    PERFORM move_to_failed(p_queue, p_id, p_token, p_dead, NULL, v_now, false, NULL, NULL);
-  END IF;
-  DELETE FROM celery_expiry WHERE queue = p_queue AND task_id = p_id;
-  IF p_status IS NOT NULL THEN
-    PERFORM celery_record(p_id, p_status, p_payload, p_ttl, p_token);
-  ELSE
-    PERFORM celery_bury(p_id, p_token);
-  END IF;
-  IF p_announce IS NOT NULL THEN
-    PERFORM celery_tell(p_id, p_announce);
-  END IF;
-  IF p_batches IS NOT NULL THEN
-    PERFORM celery_publish(p_batches, false, p_new_queues);
-  END IF;
-END;
-$$;
-
-CREATE OR REPLACE FUNCTION celery_finish_fetch(
-  p_queue text, p_id text, p_token text, p_dead text,
-  p_status text, p_payload text, p_ttl bigint, p_announce text,
-  p_batches jsonb, p_new_queues text[], p_next_token text, p_lease bigint
-) RETURNS TABLE (
-  o_id text, o_name text, o_data text, o_added bigint, o_stalled integer, o_attempts integer,
-  o_due bigint, o_now bigint
-) ${PLPGSQL} AS $$
-BEGIN
-  PERFORM celery_finish(p_queue, p_id, p_token, p_dead, p_status, p_payload, p_ttl, p_announce,
-                        p_batches, p_new_queues);
-  RETURN QUERY SELECT * FROM celery_fetch(p_queue, p_next_token, p_lease);
-END;
-$$;
-
--- BullMQ's move_active_to_wait puts a task at the end of its queue and ignores a lost lease.
-CREATE OR REPLACE FUNCTION celery_release(p_queue text, p_id text, p_token text)
-RETURNS void ${PLPGSQL} AS $$
-BEGIN
-  UPDATE job
-     SET state = 'waiting', seq = -nextval('job_seq'), lock_token = NULL, locked_until_ms = NULL,
-         stalled_marked = false
-   WHERE queue = p_queue AND id = p_id AND state = 'active' AND lock_token = p_token;
-  IF NOT FOUND THEN
-    RAISE EXCEPTION 'celery: lease on % lost', p_id USING ERRCODE = 'BM001', DETAIL = '-6';
-  END IF;
-  PERFORM publish_event(p_queue, 'waiting', jsonb_build_object('jobId', p_id, 'prev', 'active'));
-  PERFORM pg_notify('bullmq_jobs', p_queue);
-END;
-$$;
-
-CREATE OR REPLACE FUNCTION celery_postpone(
-  p_queue text, p_id text, p_token text, p_delay bigint
-) RETURNS void ${PLPGSQL} AS $$
-BEGIN
-  PERFORM move_to_delayed(p_queue, p_id, p_token, ${NOW} + p_delay, p_delay, false, NULL, NULL);
-END;
-$$;
-
--- BullMQ's move_stalled_jobs_to_wait needs two passes, throttles them, and puts tasks at the end.
-CREATE OR REPLACE FUNCTION celery_reclaim(p_queue text) RETURNS SETOF text ${PLPGSQL} AS $$
-DECLARE
-  v_id text;
-  v_ids text[] := '{}';
-BEGIN
-  -- The last to be put in front is the first of the queue: the oldest.
-  FOR v_id IN
-    SELECT id FROM job
-     WHERE queue = p_queue AND state = 'active' AND locked_until_ms <= ${NOW}
-     ORDER BY seq DESC
-       FOR UPDATE SKIP LOCKED
-  LOOP
-    UPDATE job
-       SET state = 'waiting', seq = -nextval('job_seq'), lock_token = NULL,
-           locked_until_ms = NULL, stalled_marked = false, stalled_count = stalled_count + 1
-     WHERE queue = p_queue AND id = v_id;
-    PERFORM publish_event(p_queue, 'stalled', jsonb_build_object('jobId', v_id));
-    v_ids := v_id || v_ids;
-  END LOOP;
-  IF cardinality(v_ids) > 0 THEN
-    PERFORM pg_notify('bullmq_jobs', p_queue);
-  END IF;
-  RETURN QUERY SELECT unnest(v_ids);
-END;
-$$;
-
-CREATE OR REPLACE FUNCTION celery_work(p_queues text[])
-RETURNS TABLE (o_queue text, o_ready boolean, o_due bigint, o_now bigint) ${PLPGSQL} AS $$
-DECLARE
-  v_limited bigint;
-BEGIN
-  o_now := ${NOW};
-  FOREACH o_queue IN ARRAY p_queues LOOP
-    SELECT rate_limit_ttl, next_delay INTO v_limited, o_due
-      FROM next_signal(o_queue, NULL, o_now);
-    o_ready := o_due <= o_now
-      OR EXISTS (SELECT 1 FROM job WHERE queue = o_queue AND state = 'waiting');
-    IF v_limited > 0 THEN
-      o_ready := false;
-      o_due := o_now + v_limited;
-    END IF;
-    IF EXISTS (SELECT 1 FROM meta WHERE queue = o_queue AND field = 'paused' AND value = '1')
-       OR coalesce(
-         (SELECT value::integer FROM meta WHERE queue = o_queue AND field = 'concurrency')
-           <= (SELECT count(*) FROM job WHERE queue = o_queue AND state = 'active'), false) THEN
-      -- Nothing can be fetched; what ends this state sends a notification of its own.
-      o_ready := false;
-      o_due := NULL;
-    END IF;
-    RETURN NEXT;
   END LOOP;
 END;
 $$;
@@ -304,6 +145,7 @@ BEGIN
       WHERE queue = v_item.queue AND task_id = v_item.id AND expires_at_ms <= ${NOW};
     CONTINUE WHEN NOT FOUND;
     PERFORM remove(v_item.queue, v_item.id, false);
+    DELETE FROM celery_revoked WHERE task_id = v_item.id;
     IF v_item.status IS NOT NULL THEN
       PERFORM celery_record(v_item.id, v_item.status, v_item.payload, v_item.ttl, NULL);
     ELSE
@@ -326,6 +168,17 @@ BEGIN
   GET DIAGNOSTICS v_most = ROW_COUNT;
   DELETE FROM celery_group WHERE id IN (
     SELECT id FROM celery_group WHERE expires_at_ms <= v_now
+     LIMIT p_limit FOR UPDATE SKIP LOCKED);
+  GET DIAGNOSTICS v_count = ROW_COUNT;
+  v_most := greatest(v_most, v_count);
+  DELETE FROM celery_revoked WHERE task_id IN (
+    SELECT task_id FROM celery_revoked WHERE expires_at_ms <= v_now
+     LIMIT p_limit FOR UPDATE SKIP LOCKED);
+  GET DIAGNOSTICS v_count = ROW_COUNT;
+  v_most := greatest(v_most, v_count);
+  -- Who listens has read it by then, or will never do so.
+  DELETE FROM celery_broadcast WHERE id IN (
+    SELECT id FROM celery_broadcast WHERE created_at < now() - interval '1 minute'
      LIMIT p_limit FOR UPDATE SKIP LOCKED);
   GET DIAGNOSTICS v_count = ROW_COUNT;
   v_most := greatest(v_most, v_count);
@@ -355,6 +208,9 @@ BEGIN
     SELECT 1 FROM job
      WHERE queue = p_queue AND state IN ('waiting', 'delayed') AND scheduler_id IS NULL
        FOR UPDATE) AS locked;
+  DELETE FROM celery_revoked r USING job j
+   WHERE j.queue = p_queue AND j.id = r.task_id
+     AND j.state IN ('waiting', 'delayed') AND j.scheduler_id IS NULL;
   PERFORM drain(p_queue, true);
   DELETE FROM celery_expiry e WHERE e.queue = p_queue AND NOT EXISTS (
     SELECT 1 FROM job j WHERE j.queue = e.queue AND j.id = e.task_id);
@@ -383,4 +239,4 @@ $$;
  * The functions that this driver calls, in terms of BullMQ's. Each is one transaction and one
  * round trip; together they may be replaced at any time.
  */
-export const FUNCTIONS_SQL = [LOCKS, RESULTS, PUBLISH, CONSUME, UPKEEP].join('\n');
+export const FUNCTIONS_SQL = [LOCKS, RESULTS, PUBLISH, CONSUME_SQL, UPKEEP, CONTROL_SQL].join('\n');

@@ -216,6 +216,29 @@ describe('a PostgreSQL broker', () => {
     await wire.remove();
   }, 30_000);
 
+  it('knows a retry that was stored although the answer was lost', async () => {
+    const wire = new Wire();
+    const [worker, other] = [open({}, await wire.lay()), open()];
+    await other.publish([task('retried', 'retries')]);
+    const { delivery } = await worker.fetch('retries');
+    const again = { ...task('retried', 'retries'), dueAt: Date.now() + 60_000 };
+    const payload = '{"status":"RETRY"}';
+    const record = { id: 'retried', status: 'RETRY', payload, ttl: 60_000 };
+    const stored = new Promise((resolve) => other.onResult(resolve));
+    await other.watch('retried');
+    wire.mute();
+    const retried = worker.retry(delivery!.lease, again, { record });
+    await Promise.all([
+      stored.then(() => wire.break()),
+      expect(retried).rejects.toMatchObject({ name: 'OperationalError' }),
+    ]);
+    await worker.retry(delivery!.lease, again, { record });
+    await expect(other.counts('retries')).resolves.toMatchObject({ delayed: 1, active: 0 });
+    await expect(worker.retry(delivery!.lease, again, {})).rejects.toBeInstanceOf(LeaseLostError);
+    await worker.close();
+    await wire.remove();
+  }, 30_000);
+
   it('refuses a finish that was stored already and was answered', async () => {
     const broker = open();
     await broker.publish([task('twice', 'twice')]);

@@ -49,3 +49,27 @@ CREATE TABLE celery_queue (
   name text PRIMARY KEY
 );
 `;
+
+/**
+ * - `celery_revoked`: ids that were revoked while a worker held them or before they were published.
+ * - `celery_broadcast`: broadcasts that do not fit into a notification, for a short while. Unlogged:
+ *   who was not listening does not hear them anyway.
+ *
+ * Functions whose columns change have to be dropped before they are made anew.
+ */
+export const CONTROL_TABLES_SQL = `
+CREATE TABLE celery_revoked (
+  task_id       text PRIMARY KEY,
+  expires_at_ms bigint NOT NULL
+);
+CREATE INDEX celery_revoked_expiry_idx ON celery_revoked (expires_at_ms);
+
+CREATE UNLOGGED TABLE celery_broadcast (
+  id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  json       text NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now()
+);
+
+DROP FUNCTION IF EXISTS celery_fetch;
+DROP FUNCTION IF EXISTS celery_finish_fetch;
+`;

@@ -14,11 +14,14 @@ import type {
   ResultListener,
   ResultRecord,
   ResultStore,
+  RevokeAnswer,
   TaskLocation,
   WorkSign,
 } from '../broker.port.js';
 import { ThreadLeaseKeeper } from '../leases/index.js';
 import { isLeaseLost } from './postgres-error.mapper.js';
+import { PostgresBroadcaster } from './postgres.broadcaster.js';
+import { PostgresControl } from './postgres.control.js';
 import { PostgresInspector } from './postgres.inspector.js';
 import { PostgresListener } from './postgres.listener.js';
 import { PostgresPublisher } from './postgres.publisher.js';
@@ -39,7 +42,7 @@ const RENEWER_URL = new URL('./postgres-lease-renewer.mjs', import.meta.url).hre
 /** BullMQ notifies here of new work, with the name of the queue. */
 const WORK_CHANNEL = 'bullmq_jobs';
 
-/** Leases that are remembered because their `finish` broke; the oldest are forgotten. */
+/** Leases that are remembered because their `finish` or `retry` broke; the oldest are forgotten. */
 const MOST_UNSURE = 1000;
 
 /** How long `close` waits for its last statement, milliseconds. */
@@ -55,6 +58,7 @@ interface FetchRow {
   readonly o_attempts: number;
   readonly o_due: string | null;
   readonly o_now: string;
+  readonly o_revoked: boolean;
 }
 
 /**
@@ -72,10 +76,12 @@ export class PostgresBroker implements Broker {
   readonly #watcher: PostgresResultWatcher;
   readonly #publisher: PostgresPublisher;
   readonly #waiter: PostgresWorkWaiter;
+  readonly #broadcaster: PostgresBroadcaster;
+  readonly #control: PostgresControl;
   readonly #inspector: PostgresInspector;
   readonly #upkeep: PostgresUpkeep;
   readonly #keepers = new Set<LeaseKeeper>();
-  /** Leases whose `finish` broke on the way: it may have been stored. */
+  /** Leases whose `finish` or `retry` broke on the way: it may have been stored. */
   readonly #unsure = new Set<string>();
   /** How long a call may take, milliseconds: for who must not wait long, and for workers. */
   readonly #producerBudget: number;
@@ -105,6 +111,13 @@ export class PostgresBroker implements Broker {
       listen: () => this.#listenForWork(),
       look: (queues) => session.run('SELECT * FROM celery_work($1)', [queues], this.#workerBudget),
     });
+    this.#broadcaster = new PostgresBroadcaster(
+      session,
+      this.#notices,
+      logger,
+      this.#producerBudget,
+    );
+    this.#control = new PostgresControl(session, this.#producerBudget);
     this.#inspector = new PostgresInspector(session, this.#producerBudget);
     this.#upkeep = new PostgresUpkeep(session, this.#workerBudget);
     this.results = new PostgresResultStore(session, this.#producerBudget);
@@ -128,6 +141,18 @@ export class PostgresBroker implements Broker {
 
   async announce(id: string, payload: string): Promise<void> {
     await this.#session.run('SELECT celery_tell($1, $2)', [id, payload], this.#producerBudget);
+  }
+
+  revoke(id: string, record: ResultRecord | undefined, keepFor: number): Promise<RevokeAnswer> {
+    return this.#control.revoke(id, record, keepFor);
+  }
+
+  broadcast(text: string): Promise<void> {
+    return this.#broadcaster.broadcast(text);
+  }
+
+  onBroadcast(listener: (text: string) => void): Promise<void> {
+    return this.#broadcaster.onBroadcast(listener);
   }
 
   locate(id: string): Promise<TaskLocation | undefined> {
@@ -195,6 +220,33 @@ export class PostgresBroker implements Broker {
     return fetched;
   }
 
+  async retry(
+    lease: Lease,
+    task: OutgoingTask,
+    { record, announce }: Pick<Outcome, 'record' | 'announce'>,
+  ): Promise<void> {
+    const tasks = this.#publisher.encode([task]);
+    try {
+      await this.#run('SELECT celery_retry($1, $2, $3, $4, $5, $6, $7, $8, $9)', [
+        lease.queue,
+        lease.id,
+        lease.token,
+        tasks.batches,
+        tasks.newQueues,
+        record?.status ?? null,
+        record?.payload ?? null,
+        record ? wholeMilliseconds(record.ttl) : null,
+        announce ?? null,
+      ]);
+      this.#unsure.delete(lease.token);
+    } catch (error) {
+      if (!(await this.#wasFinished(lease, error))) {
+        throw leaseLostOr(error, lease);
+      }
+    }
+    this.#publisher.learn(tasks);
+  }
+
   release(lease: Lease): Promise<void> {
     return this.#giveBack('SELECT celery_release($1, $2, $3)', lease);
   }
@@ -249,6 +301,14 @@ export class PostgresBroker implements Broker {
     return this.#inspector.deadLetters(queue, limit);
   }
 
+  redrive(queue: string, id: string): Promise<boolean> {
+    return this.#control.redrive(queue, id);
+  }
+
+  discard(queue: string, id: string): Promise<boolean> {
+    return this.#control.discard(queue, id);
+  }
+
   purge(queue: string): Promise<number> {
     return this.#upkeep.purge(queue);
   }
@@ -261,6 +321,7 @@ export class PostgresBroker implements Broker {
     this.#waiter.wakeUp();
     await Promise.all([...this.#keepers].map((keeper) => keeper.close()));
     await this.#watcher.close(LAST_STATEMENT);
+    this.#broadcaster.close();
     this.#notices.close();
     await this.#session.close();
   }
@@ -286,7 +347,7 @@ export class PostgresBroker implements Broker {
   }
 
   /**
-   * Whether a `finish` that is refused now had been stored the first time, when the connection
+   * Whether a `finish` or `retry` that is refused now had been stored the first time, when the connection
    * broke before the answer came.
    */
   async #wasFinished(lease: Lease, error: unknown): Promise<boolean> {
@@ -323,6 +384,7 @@ export class PostgresBroker implements Broker {
           publishedAt: Number(row.o_added),
           redeliveries: row.o_stalled,
           postponements: row.o_attempts,
+          revoked: row.o_revoked,
         },
       };
     }

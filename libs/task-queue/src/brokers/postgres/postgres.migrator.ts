@@ -2,7 +2,7 @@ import { assertSchemaCompatibility, runMigrations } from 'bullmq';
 
 import { missingTables } from './postgres-error.mapper.js';
 import { FUNCTIONS_SQL } from './postgres-functions.sql.js';
-import { TABLES_SQL } from './postgres-tables.sql.js';
+import { CONTROL_TABLES_SQL, TABLES_SQL } from './postgres-tables.sql.js';
 import type { PostgresEndpoint } from './postgres.endpoint.js';
 
 /** One step of the schema; a step that was released is never changed. */
@@ -11,7 +11,11 @@ interface Migration {
   readonly sql: string;
 }
 
-const MIGRATIONS: readonly Migration[] = [{ version: 1, sql: TABLES_SQL + FUNCTIONS_SQL }];
+/** The functions are made anew after the last step: to change them add a step, even an empty one. */
+const MIGRATIONS: readonly Migration[] = [
+  { version: 1, sql: TABLES_SQL },
+  { version: 2, sql: CONTROL_TABLES_SQL },
+];
 const LATEST = Math.max(...MIGRATIONS.map(({ version }) => version));
 
 /** The part of a `pg` client that is needed here: one session, not a pool. */
@@ -55,9 +59,13 @@ async function runOwnMigrations(session: MigrationSession, schema: string): Prom
         'version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())',
     );
     const current = await currentVersion(session, schema);
-    for (const { version, sql } of MIGRATIONS.filter((step) => step.version > current)) {
+    const steps = MIGRATIONS.filter((step) => step.version > current);
+    for (const { version, sql } of steps) {
       await session.query(sql);
       await session.query('INSERT INTO celery_migration (version) VALUES ($1)', [version]);
+    }
+    if (steps.length > 0) {
+      await session.query(FUNCTIONS_SQL);
     }
     await session.query('COMMIT');
   } catch (error) {

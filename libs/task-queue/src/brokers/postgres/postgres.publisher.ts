@@ -8,6 +8,9 @@ import { TickBatcher } from './tick.batcher.js';
 /** Most tasks of one statement. */
 const LARGEST_BATCH = 1000;
 
+/** The highest of the priorities of tasks. */
+const HIGHEST_PRIORITY = 9;
+
 /** Tasks in the form that the function `celery_publish` takes. */
 export interface EncodedTasks {
   /** JSON: the tasks by queue, in their order. */
@@ -77,6 +80,7 @@ export class PostgresPublisher {
 /** One entry of the batch that BullMQ's `add_jobs_bulk` takes. */
 function entryOf(task: OutgoingTask, now: number): object {
   const delay = Math.max(0, Math.ceil((task.dueAt ?? now) - now));
+  const priority = toBullPriority(task.priority ?? 0);
   return {
     id: task.id,
     name: task.name,
@@ -85,9 +89,16 @@ function entryOf(task: OutgoingTask, now: number): object {
       attempts: 1,
       removeOnComplete: true,
       ...(delay > 0 ? { delay } : {}),
+      ...(priority > 0 ? { priority } : {}),
       ...(task.expiresAt === undefined ? {} : { celeryExpiresAt: Math.ceil(task.expiresAt) }),
     },
+    priority,
     delay,
     timestamp: now,
   };
+}
+
+/** BullMQ's priorities begin with 1, the highest; 0 is none. */
+function toBullPriority(priority: number): number {
+  return priority > 0 ? HIGHEST_PRIORITY + 1 - priority : 0;
 }

@@ -1,23 +1,38 @@
 import { QueueKeys, RedisConnection, RedisQueueBackend, type JobJson } from 'bullmq';
+import { Packr } from 'msgpackr';
 import type { OutgoingTask } from '../broker.port.js';
-import { BULL_KEYS } from './redis-scripts.js';
+import { BULL_KEYS, type KeyLayout } from './redis-scripts.js';
 
 /** A call of one of BullMQ's scripts: KEYS and ARGV in one list. */
 export type ScriptArguments = readonly (string | number | Buffer)[];
 
 /** An added task as the flat list of the publish script wants it. */
 export interface EncodedTask {
-  readonly kind: 's' | 'd';
+  /** `s` standard, `d` delayed, `p` prioritised, `dp` both. */
+  readonly kind: 's' | 'd' | 'p' | 'dp';
   readonly args: ScriptArguments;
 }
 
 const JOB_OPTIONS = { attempts: 1, removeOnComplete: true } as const;
 
+/** A task without delay and priority, as BullMQ's script wants it. */
+interface StandardTask {
+  readonly options: Buffer;
+  /** The packed arguments, to be filled in and packed anew. */
+  readonly values: unknown[];
+  readonly idAt: number;
+  readonly nameAt: number;
+  readonly timeAt: number;
+}
+
+/** Packs as BullMQ packs. */
+const packer = new Packr({ useRecords: false, encodeUndefinedAsNil: true });
+
+/** The highest of the priorities of tasks. */
+const HIGHEST_PRIORITY = 9;
+
 /** An id that is no task's, to see where BullMQ puts the id. */
 const PROBE_ID = '{id}';
-
-/** Bound of the packed options that are kept: one for every slot, in the long run. */
-const MOST_PACKED_OPTIONS = 5000;
 
 /** What a queue of ours needs of BullMQ's options. */
 export interface BullQueueOptions {
@@ -33,9 +48,7 @@ export interface BullQueueOptions {
 export class BullQueue extends RedisQueueBackend {
   /** What the names of the queue's keys begin with. */
   readonly base: string;
-  readonly standardKeys: readonly string[];
-  readonly delayedKeys: readonly string[];
-  private readonly packedOptions = new Map<string, Buffer>();
+  private standardTask: StandardTask | undefined;
   private captured: ScriptArguments | undefined;
   private capturing = false;
 
@@ -58,9 +71,6 @@ export class BullQueue extends RedisQueueBackend {
       false,
     );
     this.base = queueKeys.toKey(queueName, '');
-    const probe = { id: 'x', name: 'x', data: '', opts: {}, queue: queueName } as never;
-    this.standardKeys = this.keysOf(this.encode({ ...(probe as OutgoingTask) }, 0));
-    this.delayedKeys = this.keysOf(this.encode({ ...(probe as OutgoingTask), dueAt: 1 }, 0));
   }
 
   override execCommand(client: never, commandName: string, args: any[]): any {
@@ -71,38 +81,92 @@ export class BullQueue extends RedisQueueBackend {
     return super.execCommand(client, commandName, args);
   }
 
-  /** KEYS and ARGV of BullMQ's script that adds `task`. */
+  /** BullMQ's packed options of a task without delay and priority. */
+  get standardOptions(): Buffer {
+    return this.standard.options;
+  }
+
+  /**
+   * BullMQ's packed arguments of such a task: those of the probe, with this task's id, name and
+   * time in their places. `encode` gives the same, and costs more.
+   */
+  packStandard({ id, name }: OutgoingTask, now: number): Buffer {
+    const { values } = this.standard;
+    values[this.standard.idAt] = id;
+    values[this.standard.nameAt] = name;
+    values[this.standard.timeAt] = now;
+    return packer.pack(values);
+  }
+
+  private get standard(): StandardTask {
+    return (this.standardTask ??= this.probeStandard());
+  }
+
+  private probeStandard(): StandardTask {
+    const time = 1_234_567_890_123;
+    const task = { id: PROBE_ID, name: '{name}', data: '', queue: this.name };
+    const [packed, , options] = this.encode(task, time).args;
+    const values = packer.unpack(packed as Buffer) as unknown[];
+    const places = [PROBE_ID, '{name}', time].map((value) => values.indexOf(value));
+    if (places.includes(-1)) {
+      throw unknownLayout('addStandardJob');
+    }
+    const [idAt, nameAt, timeAt] = places as [number, number, number];
+    return { options: Buffer.from(options as Buffer), values, idAt, nameAt, timeAt };
+  }
+
+  /** ARGV of BullMQ's script that adds `task`. */
   encode(task: OutgoingTask, now: number): EncodedTask {
+    const { kind, args } = this.captureAdd(task, now);
+    return { kind, args: args.slice(keyCountOf(kind)) };
+  }
+
+  private captureAdd(task: OutgoingTask, now: number): EncodedTask {
     const delay = Math.max(0, Math.ceil((task.dueAt ?? 0) - now));
+    const priority = toBullPriority(task.priority ?? 0);
     const job: JobJson = {
       id: task.id,
       name: task.name,
       data: task.data,
-      opts: delay > 0 ? { ...JOB_OPTIONS, delay } : JOB_OPTIONS,
+      opts:
+        delay > 0 || priority > 0
+          ? { ...JOB_OPTIONS, ...(delay > 0 && { delay }), ...(priority > 0 && { priority }) }
+          : JOB_OPTIONS,
       timestamp: now,
       delay,
-      priority: 0,
+      priority,
       progress: 0,
       attemptsMade: 0,
     } as unknown as JobJson;
     const args = this.capture(() => void this.addJobToTransaction({} as never, job, task.id));
-    return { kind: delay > 0 ? 'd' : 's', args };
+    const kind = delay > 0 ? (priority > 0 ? 'dp' : 'd') : priority > 0 ? 'p' : 's';
+    return { kind, args };
   }
 
   /**
-   * BullMQ's packed options for the holder of `token`: to complete a job and to fetch the next.
-   * A slot keeps its token from task to task, so they are packed once.
+   * BullMQ's packed options to complete a job and to fetch the next, in two parts: between them
+   * go the length of the token, one byte, and the token.
+   *
+   * @throws Error when this version of BullMQ packs them in another way.
    */
-  completedOptions(token: string): Buffer {
-    let packed = this.packedOptions.get(token);
-    if (!packed) {
-      packed = optionsOf(this.completed(token));
-      if (this.packedOptions.size >= MOST_PACKED_OPTIONS) {
-        this.packedOptions.clear();
-      }
-      this.packedOptions.set(token, packed);
+  static packedOptions(options: BullQueueOptions): { before: Buffer; after: Buffer } {
+    const probe = new BullQueue({} as never, 'queue', options);
+    const pack = (token: string): Buffer => optionsOf(probe.completed(token));
+    const [token, longer] = ['t'.repeat(40), 'u'.repeat(60)];
+    const packed = pack(token);
+    const at = packed.indexOf(token);
+    const before = packed.subarray(0, at - 1);
+    const after = packed.subarray(at + token.length);
+    const rebuilt = Buffer.concat([
+      before,
+      Buffer.from([longer.length]),
+      Buffer.from(longer),
+      after,
+    ]);
+    if (at < 1 || !rebuilt.equals(pack(longer))) {
+      throw unknownLayout('moveToFinished');
     }
-    return packed;
+    return { before, after };
   }
 
   /** BullMQ's packed options to keep a job in the failed set. */
@@ -117,30 +181,33 @@ export class BullQueue extends RedisQueueBackend {
   }
 
   /**
-   * KEYS of BullMQ's `moveToFinished`, as Lua expressions of `base`, `id` and `target`.
+   * KEYS of BullMQ's scripts, as Lua expressions of `base`, `id` and `target`.
    *
    * @throws Error when this version of BullMQ lays them out in another way.
    */
-  static finishKeys(prefix: string): string[] {
+  static keyLayout(prefix: string): KeyLayout {
     const probe = new BullQueue({} as never, 'queue', { prefix, lockDuration: 1 });
-    const args = probe.completed('token');
-    const base = `${prefix}:queue:`;
-    const expressions: Readonly<Record<string, string>> = {
-      [PROBE_ID]: 'base .. id',
-      completed: 'base .. target',
-      'metrics:completed': "base .. 'metrics:' .. target",
-    };
-    const values = args.slice(BULL_KEYS.moveToFinished).map(String);
+    const { base } = probe;
+    const finish = probe.completed('token');
+    const values = finish.slice(BULL_KEYS.moveToFinished).map(String);
     if (values[0] !== PROBE_ID || values[4] !== 'completed' || values[6] !== base) {
-      throw new Error(
-        'BullMQ lays out the arguments of moveToFinished in a way that this library does not ' +
-          'know. Install the version of bullmq that nestjs-celery asks for.',
-      );
+      throw unknownLayout('moveToFinished');
     }
-    return args.slice(0, BULL_KEYS.moveToFinished).map((key) => {
-      const suffix = String(key).slice(base.length);
-      return expressions[suffix] ?? `base .. '${suffix}'`;
-    });
+    const task = { id: 'x', name: 'x', data: '', queue: 'queue' };
+    const suffixes = (args: ScriptArguments, count: number): string[] =>
+      args.slice(0, count).map((key) => String(key).slice(base.length));
+    const keysOf = (more: Partial<OutgoingTask>): string[] => {
+      const { kind, args } = probe.captureAdd({ ...task, ...more }, 0);
+      return suffixes(args, keyCountOf(kind)).map((suffix) => `base .. '${suffix}'`);
+    };
+    return {
+      moveToFinished: suffixes(finish, BULL_KEYS.moveToFinished).map(
+        (suffix) => FINISH_EXPRESSIONS[suffix] ?? `base .. '${suffix}'`,
+      ),
+      addStandardJob: keysOf({}),
+      addDelayedJob: keysOf({ dueAt: 1 }),
+      addPrioritizedJob: keysOf({ priority: 1 }),
+    };
   }
 
   private completed(token: string): ScriptArguments {
@@ -158,12 +225,42 @@ export class BullQueue extends RedisQueueBackend {
       this.captured = undefined;
     }
   }
+}
 
-  private keysOf({ kind, args }: EncodedTask): string[] {
-    const count = kind === 'd' ? BULL_KEYS.addDelayedJob : BULL_KEYS.addStandardJob;
-    return args.slice(0, count) as string[];
+/** BullMQ's 1 is the highest, and its 0, for none, comes before all: a fetch sees to that. */
+function toBullPriority(priority: number): number {
+  return priority > 0 ? HIGHEST_PRIORITY + 1 - priority : 0;
+}
+
+export function fromBullPriority(priority: number): number {
+  return priority > 0 ? HIGHEST_PRIORITY + 1 - priority : 0;
+}
+
+function unknownLayout(script: string): Error {
+  return new Error(
+    `BullMQ lays out the arguments of ${script} in a way that this library does not know. ` +
+      'Install the version of bullmq that nestjs-celery asks for.',
+  );
+}
+
+/** How many of the captured arguments are KEYS. */
+function keyCountOf(kind: EncodedTask['kind']): number {
+  switch (kind) {
+    case 's':
+      return BULL_KEYS.addStandardJob;
+    case 'p':
+      return BULL_KEYS.addPrioritizedJob;
+    default:
+      return BULL_KEYS.addDelayedJob;
   }
 }
+
+/** Keys of `moveToFinished` that are not the same for every call. */
+const FINISH_EXPRESSIONS: Readonly<Record<string, string>> = {
+  [PROBE_ID]: 'base .. id',
+  completed: 'base .. target',
+  'metrics:completed': "base .. 'metrics:' .. target",
+};
 
 /** The packed options among the arguments of `moveToFinished`. */
 function optionsOf(args: ScriptArguments): Buffer {

@@ -1,6 +1,6 @@
 import { LeaseLostError } from '../../errors/task-queue.errors.js';
 import type { Clock } from '../../clock/index.js';
-import type { Delivery, Fetched, Lease, Outcome } from '../broker.port.js';
+import type { Delivery, Fetched, Lease, Outcome, OutgoingTask } from '../broker.port.js';
 import type { BullQueues } from './bull-queue.js';
 import type { RedisConnections } from './redis-connections.js';
 import type { RedisKeys } from './redis-keys.js';
@@ -15,18 +15,25 @@ export interface RedisConsumerDeps {
   readonly processId: string;
 }
 
+/** Arguments of an outcome that stores nothing but the end. */
+const BARE_ARGUMENTS = 5;
+
 type Arguments = (string | number | Buffer)[];
 
 /** Fetches tasks and carries out what becomes of them. */
 export class RedisConsumer {
   private tokenCount = 0;
+  /** Of the last finish: the first of every second also sets an expiry in the store. */
+  private lastSecond = 0;
 
   constructor(private readonly deps: RedisConsumerDeps) {}
 
   async fetch(queue: string): Promise<Fetched> {
     const client = await this.deps.connections.ready('consumer');
-    const { base, token, options } = this.slot(queue);
-    const answer: unknown = await client.celeryFetch(1, base, this.deps.clock.now(), options);
+    this.tokenCount += 1;
+    const token = `${this.deps.processId}:${this.tokenCount}`;
+    const { base } = this.deps.queues.get(queue);
+    const answer: unknown = await client.celeryFetch(1, base, this.deps.clock.now(), token);
     return toFetched(queue, token, answer);
   }
 
@@ -34,13 +41,35 @@ export class RedisConsumer {
     const client = await this.deps.connections.ready('consumer');
     const { base } = this.deps.queues.get(lease.queue);
     const args = this.finishArguments(lease, outcome, fetchNext);
-    const answer: unknown = await (outcome.publish?.length
-      ? client.celeryFinishAndPublish(1, base, ...args)
-      : client.celeryFinish(1, base, ...args));
+    const finish = outcome.publish?.length
+      ? client.celeryFinishAndPublish
+      : args.length > BARE_ARGUMENTS
+        ? client.celeryFinish
+        : client.celeryFinishBare;
+    const answer: unknown = await finish.call(client, 1, base, ...args);
     if (typeof answer === 'number' && answer < 0) {
       throw new LeaseLostError(lease.id);
     }
     return toFetched(lease.queue, lease.token, answer);
+  }
+
+  /** The task is removed and published anew in one step, under the same id. */
+  async retry(
+    lease: Lease,
+    task: OutgoingTask,
+    { record, announce }: Pick<Outcome, 'record' | 'announce'>,
+  ): Promise<void> {
+    const client = await this.deps.connections.ready('consumer');
+    const queue = this.deps.queues.get(lease.queue);
+    const now = this.deps.clock.now();
+    const args = this.bareArguments(lease, now, false);
+    args.push(record?.status ?? '', record?.payload ?? '', record?.ttl ?? '', announce ?? '');
+    args.push('completed', 'returnvalue', 'null', '');
+    this.pushSuccessor(args, task, now);
+    const answer: unknown = await client.celeryRetry(1, queue.base, ...args);
+    if (typeof answer === 'number' && answer < 0) {
+      throw new LeaseLostError(lease.id);
+    }
   }
 
   release(lease: Lease): Promise<void> {
@@ -73,39 +102,43 @@ export class RedisConsumer {
       await client.del(this.deps.keys.bull(queue, 'stalled-check'));
       reclaimed.push(...(await backend.moveStalledJobsToWait()));
     }
+    if (reclaimed.length > 0) {
+      await client.celeryReclaimed(1, backend.base, ...reclaimed);
+    }
     return reclaimed;
-  }
-
-  private slot(queue: string): { base: string; token: string; options: Buffer } {
-    this.tokenCount += 1;
-    const token = `${this.deps.processId}:${this.tokenCount}`;
-    const backend = this.deps.queues.get(queue);
-    return { base: backend.base, token, options: backend.completedOptions(token) };
   }
 
   private finishArguments(lease: Lease, outcome: Outcome, fetchNext: boolean): Arguments {
     const { record, announce, deadLetter, publish } = outcome;
     const queue = this.deps.queues.get(lease.queue);
     const now = this.deps.clock.now();
-    const options =
-      deadLetter === undefined
-        ? queue.completedOptions(lease.token)
-        : queue.failedOptions(lease.token);
-    const args: Arguments = [lease.id, now, fetchNext ? '1' : '0', options];
-    if (record || announce !== undefined || deadLetter !== undefined || publish?.length) {
-      args.push(record?.status ?? '', record?.payload ?? '', record?.ttl ?? '', announce ?? '');
+    const args = this.bareArguments(lease, now, fetchNext);
+    if (!record && announce === undefined && deadLetter === undefined && !publish?.length) {
+      return args;
     }
-    if (deadLetter !== undefined) {
-      args.push('failed', 'failedReason', deadLetter);
-    } else if (publish?.length) {
-      args.push('completed', 'returnvalue', 'null');
-    }
+    args.push(record?.status ?? '', record?.payload ?? '', record?.ttl ?? '', announce ?? '');
+    args.push(
+      ...(deadLetter === undefined
+        ? ['completed', 'returnvalue', 'null', '']
+        : ['failed', 'failedReason', deadLetter, queue.failedOptions(lease.token)]),
+    );
     for (const task of publish ?? []) {
-      const target = this.deps.queues.get(task.queue);
-      args.push(task.queue, ...target.standardKeys, ...target.delayedKeys);
-      pushTask(args, target, task, now);
+      this.pushSuccessor(args, task, now);
     }
     return args;
+  }
+
+  private bareArguments(lease: Lease, now: number, fetchNext: boolean): Arguments {
+    const second = Math.floor(now / 1000);
+    const isNewSecond = second !== this.lastSecond;
+    this.lastSecond = second;
+    return [lease.id, now, fetchNext ? '1' : '0', lease.token, isNewSecond ? '1' : ''];
+  }
+
+  private pushSuccessor(args: Arguments, task: OutgoingTask, now: number): void {
+    const target = this.deps.queues.get(task.queue);
+    args.push(task.queue, target.base);
+    pushTask(args, target, task, now);
   }
 
   /** Runs one of BullMQ's own moves; its complaints about the lock mean a lost lease. */
@@ -125,21 +158,23 @@ export class RedisConsumer {
   }
 }
 
-/** The answer of BullMQ's scripts: `[fields of the job, id, rate limit, next due time]`. */
+/** The answer of a fetch: `[fields of the job, id, rate limit, next due time, revoked]`. */
 function toFetched(queue: string, token: string, answer: unknown): Fetched {
   if (!Array.isArray(answer)) {
     return {};
   }
-  const [fields, id, , dueAt] = answer as [unknown, unknown, unknown, unknown];
+  const [fields, id, , dueAt, revoked] = answer as [unknown, unknown, unknown, unknown, unknown?];
   const delivery = Array.isArray(fields)
-    ? { delivery: toDelivery({ id: String(id), queue, token }, fields as string[]) }
+    ? {
+        delivery: toDelivery({ id: String(id), queue, token }, fields as string[], revoked === 1),
+      }
     : {};
   const due = Number(dueAt);
   return due > 0 ? { ...delivery, nextDueAt: Math.ceil(due) } : delivery;
 }
 
 /** @param fields - The job's hash: names and values in turn. BullMQ's short names. */
-function toDelivery(lease: Lease, fields: readonly string[]): Delivery {
+function toDelivery(lease: Lease, fields: readonly string[], revoked: boolean): Delivery {
   let name = '';
   let data = '';
   let publishedAt = 0;
@@ -166,5 +201,5 @@ function toDelivery(lease: Lease, fields: readonly string[]): Delivery {
       default:
     }
   }
-  return { lease, name, data, publishedAt, redeliveries, postponements };
+  return { lease, name, data, publishedAt, redeliveries, postponements, revoked };
 }

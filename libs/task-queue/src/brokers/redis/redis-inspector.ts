@@ -1,7 +1,9 @@
 import type { DeadLetter, QueueCounts, TaskLocation } from '../broker.port.js';
-import type { BullQueue } from './bull-queue.js';
+import { fromBullPriority, type BullQueue } from './bull-queue.js';
 import type { RedisClient } from './redis-clients.js';
 import type { RedisKeys } from './redis-keys.js';
+import { pushTask } from './redis-publisher.js';
+import { BULL_KEYS } from './redis-scripts.js';
 
 export interface RedisInspectorDeps {
   readonly keys: RedisKeys;
@@ -59,6 +61,34 @@ export class RedisInspector {
         }),
       );
       return limit > 0 ? letters : [];
+    });
+  }
+
+  /** Removes a dead letter, and publishes it anew when `again` is given. */
+  removeDead(queue: string, id: string, again: boolean, now: number): Promise<boolean> {
+    const { keys } = this.deps;
+    return this.deps.run('Taking a dead letter', async (client) => {
+      const backend = this.deps.queue(queue);
+      const bull = backend.removeArguments(id);
+      const args: (string | number | Buffer)[] = [
+        ...bull.slice(0, BULL_KEYS.removeJob),
+        backend.base,
+        ...bull.slice(BULL_KEYS.removeJob),
+        queue,
+      ];
+      if (again) {
+        const [name, data, priority] = await client.hmget(
+          keys.bull(queue, id),
+          'name',
+          'data',
+          'priority',
+        );
+        const task = { id, queue, name: name ?? '', data: data ?? '' };
+        pushTask(args, backend, { ...task, priority: fromBullPriority(Number(priority)) }, now);
+      } else {
+        args.push('');
+      }
+      return (await client.celeryRedrive(BULL_KEYS.removeJob + 1, ...args)) === 1;
     });
   }
 

@@ -50,6 +50,21 @@ export class RedisKeys {
     return `${this.own}queues`;
   }
 
+  /** Sorted set of revoked ids by the time until which they are remembered. */
+  get revoked(): string {
+    return `${this.own}revoked`;
+  }
+
+  /** Is there once a priority or a revoke was used. */
+  get flags(): string {
+    return `${this.own}flags`;
+  }
+
+  /** The channel of broadcasts. */
+  get control(): string {
+    return `${this.own}control`;
+  }
+
   /** Where a blocking wait of this process can be ended. */
   wake(process: string): string {
     return `${this.own}wake:${process}`;

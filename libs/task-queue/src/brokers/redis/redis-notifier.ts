@@ -1,9 +1,12 @@
-import type { ResultListener } from '../broker.port.js';
+import type { ResultListener, Seen } from '../broker.port.js';
 import type { RedisClient } from './redis-clients.js';
 import type { RedisKeys } from './redis-keys.js';
 
 /** How long a watch that nobody ends stays in the store, milliseconds. */
 const WATCH_TTL = 24 * 60 * 60 * 1000;
+
+/** Ours or Python's. */
+const FINAL_PAYLOAD = /^\{"status":\s*"(SUCCESS|FAILURE|REVOKED)"/;
 
 export interface RedisNotifierDeps {
   readonly keys: RedisKeys;
@@ -22,6 +25,7 @@ export interface RedisNotifierDeps {
 export class RedisNotifier {
   private readonly watched = new Set<string>();
   private listener: ResultListener = () => undefined;
+  private onControl: ((text: string) => void) | undefined;
   private subscribed: Promise<void> | undefined;
   private everReady = false;
 
@@ -31,11 +35,24 @@ export class RedisNotifier {
     this.listener = listener;
   }
 
-  async watch(id: string): Promise<void> {
+  /** Hears what `broadcast` says, in this process too. */
+  async onBroadcast(listener: (text: string) => void): Promise<void> {
+    this.onControl = listener;
+    await this.subscribe();
+    // ioredis subscribes again by itself after a reconnect.
+    await this.deps.subscriber().subscribe(this.deps.keys.control);
+  }
+
+  async broadcast(text: string): Promise<void> {
+    await this.deps.run('Broadcasting', (client) => client.publish(this.deps.keys.control, text));
+  }
+
+  async watch(id: string): Promise<Seen> {
     this.watched.add(id);
     try {
       await this.subscribe();
-      await this.register([id]);
+      const payload = await this.register(id);
+      return payload === null ? {} : { payload };
     } catch (error) {
       this.watched.delete(id);
       throw error;
@@ -64,7 +81,13 @@ export class RedisNotifier {
     const client = this.deps.subscriber();
     client.removeAllListeners('message');
     client.removeAllListeners('ready');
-    client.on('message', (_channel: string, text: string) => this.hear(text));
+    client.on('message', (channel: string, text: string) => {
+      if (channel === this.deps.keys.control) {
+        this.onControl?.(text);
+      } else {
+        this.hear(text);
+      }
+    });
     client.on('ready', () => this.reconnected());
     await this.deps.subscriberReady(client);
     this.everReady = true;
@@ -76,6 +99,10 @@ export class RedisNotifier {
     const id = text.slice(0, end);
     const payload = text.slice(end + 1);
     if (this.watched.has(id)) {
+      if (FINAL_PAYLOAD.test(payload)) {
+        // Who stores a final result ends the watch itself.
+        this.watched.delete(id);
+      }
       this.listener(id, payload === '' ? undefined : payload);
     }
   }
@@ -86,24 +113,18 @@ export class RedisNotifier {
       return;
     }
     const ids = [...this.watched];
-    this.register(ids)
-      .then(() => ids.forEach((id) => this.listener(id, undefined)))
+    Promise.all(ids.map((id) => this.register(id)))
+      .then((payloads) =>
+        payloads.forEach((payload, i) => this.listener(ids[i]!, payload ?? undefined)),
+      )
       .catch(() => setTimeout(() => this.reconnected(), 500).unref());
   }
 
-  private async register(ids: readonly string[]): Promise<void> {
+  /** @returns What is stored for the id, or `null`. */
+  private register(id: string): Promise<string | null> {
     const { keys, processId } = this.deps;
-    await this.deps.run('Waiting for a result', async (client) => {
-      const pipeline = client.pipeline();
-      for (const id of ids) {
-        pipeline.sadd(keys.watch(id), keys.channel(processId));
-        pipeline.pexpire(keys.watch(id), WATCH_TTL);
-      }
-      for (const [error] of (await pipeline.exec()) ?? []) {
-        if (error) {
-          throw error;
-        }
-      }
-    });
+    return this.deps.run('Waiting for a result', (client) =>
+      client.celeryWatch(1, keys.watch(id), id, keys.channel(processId), WATCH_TTL),
+    );
   }
 }

@@ -1,11 +1,15 @@
 import type { OutgoingTask } from '../broker.port.js';
 import type { BullQueue } from './bull-queue.js';
 import type { RedisClient } from './redis-clients.js';
-import { BULL_KEYS } from './redis-scripts.js';
 
-/** Bounds of one script call, so that the store is never held for long. */
-const MAX_TASKS = 500;
+/**
+ * Bounds of one script call. A large burst goes in several calls, so that the store works on the
+ * first while the next is being written, and is never held for long.
+ */
+const MAX_TASKS = 25;
 const MAX_BYTES = 4 * 1024 * 1024;
+
+type Arguments = (string | number | Buffer)[];
 
 interface Batch {
   readonly retrying: boolean;
@@ -81,32 +85,39 @@ export class RedisPublisher {
       const name = batch.tasks[0]!.queue;
       const queue = this.deps.queue(name);
       const now = this.deps.now();
-      const isUsual =
-        !batch.retrying && batch.tasks.every(({ dueAt = 0 }) => Math.ceil(dueAt) <= now);
-      // Keys of delayed tasks are left out where there is none.
-      const delayedKeys = isUsual ? [] : queue.delayedKeys;
-      const args: (string | number | Buffer)[] = [
-        ...queue.standardKeys,
-        ...delayedKeys,
-        name,
-        batch.retrying ? '1' : '0',
-      ];
-      for (const task of batch.tasks) {
-        pushTask(args, queue, task, now);
-      }
+      const isUsual = !batch.retrying && batch.tasks.every((task) => isUsualTask(task, now));
       if (!this.announcedQueues.has(name)) {
         await client.sadd(this.deps.queuesKey, name);
         this.announcedQueues.add(name);
       }
-      const keyCount = queue.standardKeys.length + delayedKeys.length;
       await (isUsual
-        ? client.celeryPublish(keyCount, ...args)
-        : client.celeryPublishAny(keyCount, ...args));
+        ? client.celeryPublish(1, queue.base, ...usualArguments(queue, batch.tasks, now))
+        : client.celeryPublishAny(1, queue.base, ...anyArguments(queue, batch, now)));
       batch.resolve();
     } catch (error) {
       batch.reject(error);
     }
   }
+}
+
+function isUsualTask({ dueAt = 0, expiresAt, priority = 0 }: OutgoingTask, now: number): boolean {
+  return Math.ceil(dueAt) <= now && expiresAt === undefined && priority === 0;
+}
+
+function usualArguments(queue: BullQueue, tasks: readonly OutgoingTask[], now: number): Arguments {
+  const args: Arguments = [queue.standardOptions];
+  for (const task of tasks) {
+    args.push(queue.packStandard(task, now), task.data);
+  }
+  return args;
+}
+
+function anyArguments(queue: BullQueue, { retrying, tasks }: Batch, now: number): Arguments {
+  const args: Arguments = [tasks[0]!.queue, retrying ? '1' : '0'];
+  for (const task of tasks) {
+    pushTask(args, queue, task, now);
+  }
+  return args;
 }
 
 /** Appends one task to the flat list of the publish and finish scripts. */
@@ -117,8 +128,7 @@ export function pushTask(
   now: number,
 ): void {
   const { kind, args } = queue.encode(task, now);
-  const from = kind === 'd' ? BULL_KEYS.addDelayedJob : BULL_KEYS.addStandardJob;
-  list.push(kind, args[from]!, args[from + 1]!, args[from + 2]!, task.id, task.expiresAt ?? '');
+  list.push(kind, args[0]!, args[1]!, args[2]!, task.id, task.expiresAt ?? '');
 }
 
 function newBatch(retrying: boolean): Batch {

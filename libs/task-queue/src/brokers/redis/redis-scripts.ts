@@ -33,6 +33,7 @@ function bullScript(name: string): BullScript {
 export const BULL_KEYS = {
   addStandardJob: bullScript('addStandardJob').keys,
   addDelayedJob: bullScript('addDelayedJob').keys,
+  addPrioritizedJob: bullScript('addPrioritizedJob').keys,
   moveToActive: bullScript('moveToActive').keys,
   moveToFinished: bullScript('moveToFinished').keys,
   removeJob: bullScript('removeJob').keys,
@@ -52,10 +53,22 @@ const DONE_SECONDS = 60;
 /** Fields of one task in a flat list: kind, packed args, data, packed opts, id, expiresAt or ''. */
 export const FIELDS_PER_TASK = 6;
 
+/** KEYS of BullMQ's scripts as Lua expressions of `base`, and of `id` and `target`. */
+export interface KeyLayout {
+  readonly moveToFinished: readonly string[];
+  readonly addStandardJob: readonly string[];
+  readonly addDelayedJob: readonly string[];
+  readonly addPrioritizedJob: readonly string[];
+}
+
 /** What stands in the text of the scripts of one broker. */
 export interface ScriptConstants {
-  /** KEYS of moveToFinished as Lua expressions of `base`, `id` and `target`. */
-  readonly finishKeys: readonly string[];
+  readonly layout: KeyLayout;
+  /** BullMQ's packed options to complete a job and to fetch one, around length and token. */
+  readonly options: { readonly before: Buffer; readonly after: Buffer };
+  readonly revoked: string;
+  /** Is there once a priority or a revoke was used: who uses neither does not look for them. */
+  readonly flags: string;
   readonly watchPrefix: string;
   readonly donePrefix: string;
   readonly metaPrefix: string;
@@ -68,17 +81,24 @@ export interface ScriptConstants {
 /** The scripts of one broker, by the name of their command. */
 export function redisScripts(constants: ScriptConstants): Readonly<Record<ScriptName, string>> {
   const local = declare(constants);
+  const { layout } = constants;
   return {
-    celeryPublish: local + publishText('usual'),
-    celeryPublishAny: local + publishText('any'),
-    celeryFetch: local + CLEAR_MARKER + asFunction('fetch', 'moveToActive') + fetchBody(constants),
-    celeryFinish: local + finishText(constants, false),
-    celeryFinishAndPublish: local + finishText(constants, true),
+    celeryPublish: local + publishUsual(layout),
+    celeryPublishAny: local + publishAny(layout),
+    celeryFetch: local + asFunction('fetch', 'moveToActive') + fetchBody(constants),
+    celeryFinish: local + finishText(constants, 'alone'),
+    celeryFinishBare: local + finishText(constants, 'bare'),
+    celeryFinishAndPublish: local + finishText(constants, 'successors'),
+    celeryRetry: local + finishText(constants, 'retry'),
     celeryRecord: local + RECORD + 'return record(ARGV[1], ARGV[2], ARGV[3], ARGV[4])',
     celeryAnnounce: local + RECORD + 'wake(ARGV[1], ARGV[2], false) return 1',
     celeryExpire: local + RECORD + asFunction('remove', 'removeJob') + EXPIRE_ONE,
+    celeryRevoke: local + RECORD + asFunction('remove', 'removeJob') + REVOKE_ONE,
+    celeryReclaimed: RANK_RECLAIMED,
+    celeryRedrive: local + publishOne(layout) + asFunction('remove', 'removeJob') + REDRIVE_ONE,
     celeryRead: local + inResultDb("redis.call('MGET', unpack(KEYS))"),
     celeryDelete: local + inResultDb("redis.call('DEL', unpack(KEYS))"),
+    celeryWatch: local + WATCH_ONE,
     celeryWrite:
       local +
       inResultDb(
@@ -95,28 +115,32 @@ export type ScriptName =
   | 'celeryFetch'
   | 'celeryFinish'
   | 'celeryFinishAndPublish'
+  | 'celeryFinishBare'
   | 'celeryPublish'
   | 'celeryPublishAny'
   | 'celeryRead'
+  | 'celeryReclaimed'
   | 'celeryRecord'
+  | 'celeryRedrive'
+  | 'celeryRetry'
+  | 'celeryRevoke'
+  | 'celeryWatch'
   | 'celeryWrite';
 
 function declare(constants: ScriptConstants): string {
-  const { watchPrefix, donePrefix, metaPrefix, expires, queues, resultDb, homeDb } = constants;
+  const { watchPrefix, donePrefix, metaPrefix, revoked, flags, expires, queues } = constants;
   return `
 local WATCH, DONE, META = ${lua(watchPrefix)}, ${lua(donePrefix)}, ${lua(metaPrefix)}
-local EXPIRES, QUEUES = ${lua(expires)}, ${lua(queues)}
-local DB, HOME = ${resultDb}, ${homeDb}
-local FINAL = { SUCCESS = true, FAILURE = true, REVOKED = true }
-local function statusOf(metaKey)
-  return string.match(redis.call('GETRANGE', metaKey, 0, 40), '^{"status":%s*"(%u+)"')
-end
+local EXPIRES, QUEUES, REVOKED, FLAGS = ${lua(expires)}, ${lua(queues)}, ${lua(revoked)}, ${lua(flags)}
+local DB, HOME = ${constants.resultDb}, ${constants.homeDb}
 `;
 }
 
 /** A text as a Lua string. */
-function lua(text: string): string {
-  const bytes = [...Buffer.from(text)].map((byte) => `\\${String(byte).padStart(3, '0')}`);
+function lua(text: string | Buffer): string {
+  const bytes = [...Buffer.from(text as string)].map(
+    (byte) => `\\${String(byte).padStart(3, '0')}`,
+  );
   return `"${bytes.join('')}"`;
 }
 
@@ -129,12 +153,20 @@ return answer
 `;
 }
 
+/** What is final, and the status of a stored result. */
+const STATUS = `
+local FINAL = { SUCCESS = true, FAILURE = true, REVOKED = true }
+local function statusOf(metaKey)
+  return string.match(redis.call('GETRANGE', metaKey, 0, 40), '^{"status":%s*"(%u+)"')
+end
+`;
+
 /**
  * record(): stores a result unless a final one is there, and wakes who waits for it. The payload
  * begins with {"status":"X" (ours) or {"status": "X" (Python's). Most results are the first under
  * their key, so that is tried first.
  */
-const RECORD = `
+const RECORD = `${STATUS}
 local function wake(id, payload, isFinal)
   local watchers = redis.call('SMEMBERS', WATCH .. id)
   if #watchers > 0 then
@@ -165,19 +197,26 @@ local function record(id, status, payload, ttl)
 end
 `;
 
-/** publishOne(): stores one task out of a flat list, from list[i] on. */
-function publishOne(withDelayed: boolean): string {
+/**
+ * publishOne(): stores one task out of a flat list, from list[i] on. A queue that was ever given
+ * a priority keeps a flag, so that the others need not look for priorities.
+ */
+function publishOne(layout: KeyLayout): string {
+  const table = (keys: readonly string[]): string => `{ ${keys.join(', ')} }`;
   return `
 ${asFunction('addStandard', 'addStandardJob')}
-${withDelayed ? asFunction('addDelayed', 'addDelayedJob') : ''}
-local function slice(list, from, count)
-  local part = {}
-  for i = 1, count do part[i] = list[from + i - 1] end
-  return part
-end
-local function publishOne(standardKeys, delayedKeys, queue, list, i)
+${asFunction('addDelayed', 'addDelayedJob')}
+${asFunction('addPrioritized', 'addPrioritizedJob')}
+local function publishOne(base, queue, list, i)
   local argv = { list[i + 1], list[i + 2], list[i + 3] }
-  ${withDelayed ? "if list[i] == 'd' then addDelayed(delayedKeys, argv) else addStandard(standardKeys, argv) end" : 'addStandard(standardKeys, argv)'}
+  local kind = string.sub(list[i], 1, 1)
+  if kind == 'd' then addDelayed(${table(layout.addDelayedJob)}, argv)
+  elseif kind == 'p' then addPrioritized(${table(layout.addPrioritizedJob)}, argv)
+  else addStandard(${table(layout.addStandardJob)}, argv) end
+  if string.sub(list[i], -1) == 'p' then
+    redis.call('SET', base .. 'celery:priorities', 1)
+    redis.call('SET', FLAGS, 1)
+  end
   if list[i + 5] ~= '' then
     redis.call('ZADD', EXPIRES, list[i + 5], queue .. ':' .. list[i + 4])
   end
@@ -186,14 +225,14 @@ end
 }
 
 /**
- * Ids that ended a short while ago, one set for each second. Results that are stored say so
- * themselves; the sets are for tasks that store none.
+ * Ids that ended a short while ago, one set for each second by the worker's clock, which may be
+ * off. Results that are stored say so themselves; the sets are for tasks that store none.
  */
-const RAN = `
+const RAN = `${STATUS}
 local function ranAlready(id)
   local second = tonumber(redis.call('TIME')[1])
-  for past = 0, ${DONE_SECONDS} do
-    if redis.call('SISMEMBER', DONE .. (second - past), id) == 1 then return true end
+  for at = second - ${DONE_SECONDS}, second + ${DONE_SECONDS} do
+    if redis.call('SISMEMBER', DONE .. at, id) == 1 then return true end
   end
   if DB ~= HOME then redis.call('SELECT', DB) end
   local status = statusOf(META .. id)
@@ -202,28 +241,36 @@ local function ranAlready(id)
 end
 `;
 const MARK_DONE = `
-  local doneKey = DONE .. redis.call('TIME')[1]
+  local doneKey = DONE .. string.sub(timestamp, 1, -4)
   redis.call('SADD', doneKey, id)
-  redis.call('EXPIRE', doneKey, ${DONE_SECONDS + 1})
+  if newSecond == '1' then redis.call('EXPIRE', doneKey, ${2 * DONE_SECONDS}) end
 `;
 
 /**
- * Stores a batch. The usual one, of tasks that are due now and published for the first time, has
- * a script of its own: what a script only declares costs time at every call, too.
+ * Stores a batch of usual tasks: due now, without priority and expiry, published for the first
+ * time. They have a script of their own: what a script only declares costs time at every call.
  *
- * KEYS: standard keys, delayed keys. ARGV: queue, retrying, tasks.
+ * KEYS: base. ARGV: packed options, then packed args and data of each.
  */
-function publishText(kind: 'usual' | 'any'): string {
-  const isAny = kind === 'any';
+function publishUsual(layout: KeyLayout): string {
   return `
-${publishOne(isAny)}
-${isAny ? RAN : ''}
-local standardKeys = slice(KEYS, 1, ${BULL_KEYS.addStandardJob})
-local delayedKeys = slice(KEYS, ${BULL_KEYS.addStandardJob + 1}, ${BULL_KEYS.addDelayedJob})
+${asFunction('addStandard', 'addStandardJob')}
+local base = KEYS[1]
+local keys = { ${layout.addStandardJob.join(', ')} }
+for i = 2, #ARGV, 2 do addStandard(keys, { ARGV[i], ARGV[i + 1], ARGV[1] }) end
+return 1
+`;
+}
+
+/** Stores a batch. KEYS: base. ARGV: queue, retrying, tasks. */
+function publishAny(layout: KeyLayout): string {
+  return `
+${publishOne(layout)}
+${RAN}
 local queue, retrying = ARGV[1], ARGV[2] == '1'
 for i = 3, #ARGV, ${FIELDS_PER_TASK} do
-  if not (retrying and ${isAny ? 'ranAlready(ARGV[i + 4])' : 'false'}) then
-    publishOne(standardKeys, delayedKeys, queue, ARGV, i)
+  if not (retrying and ranAlready(ARGV[i + 4])) then
+    publishOne(KEYS[1], queue, ARGV, i)
   end
 end
 return 1
@@ -231,81 +278,159 @@ return 1
 }
 
 /**
- * A queue that was found empty keeps no sign of work: BullMQ leaves one behind with every fetch,
- * and who waits would wake for nothing.
+ * What goes before a fetch: BullMQ takes waiting tasks before prioritised ones; here the highest
+ * priority comes first. So the first of the prioritised tasks is put to the front of those that
+ * wait, and put back when it was not taken. Delayed tasks that are due are promoted before that.
+ * Nothing is declared that is not used: most queues never see a priority.
  */
-const CLEAR_MARKER = `
-local function clearMarker(waitKey, prioritizedKey, markerKey)
-  if redis.call('LLEN', waitKey) == 0 and redis.call('ZCARD', prioritizedKey) == 0 then
-    redis.call('ZREM', markerKey, '0')
+const RAISE = `
+  if redis.call('EXISTS', base .. 'celery:priorities') == 1 then
+    local delayedKey = base .. 'delayed'
+    local due = redis.call('ZRANGEBYSCORE', delayedKey, 0, (timestamp + 1) * 0x1000 - 1, 'LIMIT', 0, 1000)
+    for _, dueId in ipairs(due) do
+      redis.call('ZREM', delayedKey, dueId)
+      local priority = tonumber(redis.call('HGET', base .. dueId, 'priority')) or 0
+      if priority == 0 then redis.call('LPUSH', keys[1], dueId)
+      else
+        local count = redis.call('INCR', base .. 'pc')
+        redis.call('ZADD', keys[3], priority * 0x100000000 + count % 0x100000000, dueId)
+      end
+      redis.call('HSET', base .. dueId, 'delay', 0)
+      redis.call('XADD', keys[4], '*', 'event', 'waiting', 'jobId', dueId, 'prev', 'delayed')
+    end
+    top = redis.call('ZPOPMIN', keys[3])
+    if top[1] then redis.call('RPUSH', keys[1], top[1]) else top = nil end
   end
-end
-local function foundNone(result)
-  return type(result) ~= 'table' or not result[1] or result[1] == 0
-end
 `;
 
-/** moveToActive's KEYS are the first ten of moveToFinished's, and its marker. */
-function fetchKeys(finishKeys: readonly string[]): string {
-  return [...finishKeys.slice(0, BULL_KEYS.moveToActive - 1), finishKeys.at(-1)].join(', ');
+/** Puts back what was raised and not taken. */
+const LOWER = `
+  if top then
+    redis.call('RPOP', keys[1])
+    redis.call('ZADD', keys[3], top[2], top[1])
+  end
+`;
+
+/**
+ * What goes after a fetch: whether the task was revoked; or, when there was none, no sign of work
+ * is kept: BullMQ leaves one behind with every fetch, and who waits would wake for nothing.
+ *
+ * @param marker - Index of the marker among `keys`.
+ */
+function settle(marker: number): string {
+  return `
+  if type(result) == 'table' and result[1] and result[1] ~= 0 then
+    local mark = flagged and redis.call('ZSCORE', REVOKED, result[2])
+    if mark and tonumber(mark) > tonumber(timestamp) then result[5] = 1 end
+  else
+    ${LOWER}
+    if redis.call('LLEN', keys[1]) == 0 and redis.call('ZCARD', keys[3]) == 0 then
+      redis.call('ZREM', keys[${marker}], '0')
+    end
+  end
+`;
 }
 
-/** KEYS: base. ARGV: timestamp, packed options. */
-function fetchBody({ finishKeys }: ScriptConstants): string {
-  return `
-local base = KEYS[1]
-local keys = { ${fetchKeys(finishKeys)} }
-local result = fetch(keys, { base, ARGV[1], ARGV[2] })
-if foundNone(result) then clearMarker(keys[1], keys[3], keys[${BULL_KEYS.moveToActive}]) end
-return result
-`;
+/** moveToActive's KEYS are the first ten of moveToFinished's, and its marker. */
+function fetchKeys({ moveToFinished }: KeyLayout): string {
+  const own = moveToFinished.slice(0, BULL_KEYS.moveToActive - 1);
+  return [...own, moveToFinished.at(-1)].join(', ');
 }
 
 /**
- * KEYS: base. ARGV: id, timestamp, fetchNext, packed options; then, where there is one, status,
- * payload and ttl of the record, announced payload, and for a dead letter target, property and
- * value; then successors: queue, its standard keys, its delayed keys, one task.
+ * The packed options of the holder of `token`, made here: a command without binary arguments is
+ * much cheaper to write.
  */
-function finishText({ finishKeys }: ScriptConstants, withSuccessors: boolean): string {
+function optionsOf({ options }: ScriptConstants): string {
+  return `${lua(options.before)} .. string.char(#token) .. token .. ${lua(options.after)}`;
+}
+
+/** KEYS: base. ARGV: timestamp, token. */
+function fetchBody(constants: ScriptConstants): string {
+  const { layout } = constants;
+  return `
+local base, timestamp, token, top = KEYS[1], ARGV[1], ARGV[2], nil
+local opts = ${optionsOf(constants)}
+local keys = { ${fetchKeys(layout)} }
+local flagged = redis.call('EXISTS', FLAGS) == 1
+if flagged then ${RAISE} end
+local result = fetch(keys, { base, timestamp, opts })
+${settle(BULL_KEYS.moveToActive)}
+return result
+`;
+}
+
+type FinishKind = 'bare' | 'alone' | 'successors' | 'retry';
+
+/**
+ * Ends a lease with all that follows. `bare` stores no result; `alone` has no successors;
+ * `successors` stores them before it fetches, for one of them may be the next; `retry` stores the
+ * same task anew, and fetches nothing.
+ *
+ * KEYS: base. ARGV: id, timestamp, fetchNext, token, '1' for the first of a second;
+ * then, unless bare, status, payload and ttl of the record, announced payload, target, property
+ * value and packed options of the finished job ('' for the usual ones); then tasks to publish:
+ * queue, base of the queue, one task.
+ */
+function finishText(constants: ScriptConstants, kind: FinishKind): string {
+  const { layout } = constants;
+  const isBare = kind === 'bare';
+  const publishes = kind === 'successors' || kind === 'retry';
   return `
 ${asFunction('finish', 'moveToFinished')}
-${withSuccessors ? asFunction('fetch', 'moveToActive') + publishOne(true) : ''}
-${RECORD}
-${CLEAR_MARKER}
-local base, id, timestamp, fetchNext, opts = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local status, payload, ttl, announced = ARGV[5] or '', ARGV[6] or '', ARGV[7] or '', ARGV[8] or ''
-local target, property, value = ARGV[9] or 'completed', ARGV[10] or 'returnvalue', ARGV[11] or 'null'
-local keys = { ${finishKeys.join(', ')} }
+${kind === 'successors' ? asFunction('fetch', 'moveToActive') : ''}
+${publishes ? publishOne(layout) : ''}
+${isBare ? '' : RECORD}
+local base, id, timestamp, fetchNext, token, newSecond = KEYS[1], unpack(ARGV)
+local opts = ${optionsOf(constants)}
+${
+  isBare
+    ? "local target, property, value = 'completed', 'returnvalue', 'null'"
+    : `
+local status, payload, ttl, announced, target, property, value, own = unpack(ARGV, 6, 13)
+if own ~= '' then opts = own end`
+}
+local top
+local keys = { ${layout.moveToFinished.join(', ')} }
+local flagged = redis.call('EXISTS', FLAGS) == 1
+if flagged and fetchNext == '1' then ${RAISE} end
 local result = finish(keys, { id, timestamp, property, value, target,
-  ${withSuccessors ? "'0'" : 'fetchNext'}, base, opts, '' })
-if type(result) == 'number' and result < 0 then return result end
-if payload ~= '' then record(id, status, payload, ttl) else ${MARK_DONE} end
-if announced ~= '' then wake(id, announced, true) end
-${withSuccessors ? publishSuccessors(finishKeys) : ''}
-if fetchNext == '1' and foundNone(result) then
-  clearMarker(keys[1], keys[3], keys[${BULL_KEYS.moveToFinished}])
+  ${publishes ? "'0'" : 'fetchNext'}, base, opts, '' })
+if type(result) == 'number' and result < 0 then
+  ${LOWER}
+  return result
+end
+${kind === 'retry' ? DROP_EXPIRY : "if flagged then redis.call('ZREM', REVOKED, id) end"}
+${isBare ? MARK_DONE : recordOutcome(kind)}
+${publishes ? PUBLISH_ALL : ''}
+if fetchNext == '1' then
+  ${kind === 'successors' ? `result = fetch({ ${fetchKeys(layout)} }, { base, timestamp, opts })` : ''}
+  ${settle(BULL_KEYS.moveToFinished)}
 end
 return result
 `;
 }
 
-// The successors are stored before the next task is fetched: one of them may be it. The options
-// of moveToFinished hold all that moveToActive wants.
-function publishSuccessors(finishKeys: readonly string[]): string {
+function recordOutcome(kind: FinishKind): string {
+  const isRetry = kind === 'retry';
   return `
-local nStandard, nDelayed = ${BULL_KEYS.addStandardJob}, ${BULL_KEYS.addDelayedJob}
-local i = 12
-while i <= #ARGV do
-  local standardKeys = slice(ARGV, i + 1, nStandard)
-  local delayedKeys = slice(ARGV, i + 1 + nStandard, nDelayed)
-  local task = i + 1 + nStandard + nDelayed
-  redis.call('SADD', QUEUES, ARGV[i])
-  publishOne(standardKeys, delayedKeys, ARGV[i], ARGV, task)
-  i = task + ${FIELDS_PER_TASK}
-end
-if fetchNext == '1' then result = fetch({ ${fetchKeys(finishKeys)} }, { base, timestamp, opts }) end
+if payload ~= '' then record(id, status, payload, ttl) end
+${isRetry ? MARK_DONE : `if payload == '' then ${MARK_DONE} end`}
+if announced ~= '' then wake(id, announced, ${isRetry ? 'false' : 'true'}) end
 `;
 }
+
+/** The expiry of the message that a retry replaces; names of queues have no colon. */
+const DROP_EXPIRY = `
+redis.call('ZREM', EXPIRES, string.match(base, '([^:]+):$') .. ':' .. id)
+`;
+
+const PUBLISH_ALL = `
+for i = 14, #ARGV, ${FIELDS_PER_TASK + 2} do
+  redis.call('SADD', QUEUES, ARGV[i])
+  publishOne(ARGV[i + 1], ARGV[i], ARGV, i + 2)
+end
+`;
 
 /**
  * Ends an expired task that no worker holds. KEYS: removeJob's, lock. ARGV: removeJob's 3, id,
@@ -319,6 +444,62 @@ if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('HEXISTS', KEYS[1], 'finishe
   return 0
 end
 if remove(KEYS, ARGV) ~= 1 then return 0 end
+redis.call('ZREM', REVOKED, ARGV[4])
 if ARGV[6] ~= '' then record(ARGV[4], ARGV[5], ARGV[6], ARGV[7]) end
+return 1
+`;
+
+/** KEYS: watch set. ARGV: id, channel, ttl of the watch. Returns what is stored for the id. */
+const WATCH_ONE = `
+redis.call('SADD', KEYS[1], ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+${inResultDb("redis.call('GET', META .. ARGV[1])")}
+`;
+
+/**
+ * Revokes a task. KEYS: removeJob's, lock. ARGV: removeJob's 3, id, status, payload, ttl, until
+ * when the mark is kept, whether the task is in the store. Returns 1 when it was ended, 2 when a
+ * worker holds it, 0 when it is not there.
+ */
+const REVOKE_ONE = `
+local isThere = redis.call('EXISTS', KEYS[1]) == 1
+  and redis.call('HEXISTS', KEYS[1], 'finishedOn') == 0
+if isThere and redis.call('EXISTS', KEYS[${BULL_KEYS.removeJob + 1}]) == 0 then
+  if remove(KEYS, ARGV) == 1 then
+    redis.call('ZREM', REVOKED, ARGV[4])
+    if ARGV[6] ~= '' then record(ARGV[4], ARGV[5], ARGV[6], ARGV[7]) end
+    return 1
+  end
+end
+if isThere then
+  redis.call('ZADD', REVOKED, ARGV[8], ARGV[4])
+  redis.call('SET', FLAGS, 1)
+  return 2
+end
+return 0
+`;
+
+/**
+ * Puts reclaimed tasks that have a priority to the front of their priority; BullMQ puts them to
+ * the front of all. KEYS: base. ARGV: ids.
+ */
+const RANK_RECLAIMED = `
+local base = KEYS[1]
+for i = 1, #ARGV do
+  local priority = tonumber(redis.call('HGET', base .. ARGV[i], 'priority')) or 0
+  if priority > 0 and redis.call('LREM', base .. 'wait', 1, ARGV[i]) == 1 then
+    redis.call('ZADD', base .. 'prioritized', priority * 0x100000000, ARGV[i])
+  end
+end
+return 1
+`;
+
+/** KEYS: removeJob's, base. ARGV: removeJob's 3, queue, '' or one task. Returns 1 or 0. */
+const REDRIVE_ONE = `
+local base = KEYS[${BULL_KEYS.removeJob + 1}]
+if not redis.call('ZSCORE', base .. 'failed', ARGV[1]) then return 0 end
+if remove(KEYS, ARGV) ~= 1 then return 0 end
+redis.call('ZREM', EXPIRES, ARGV[4] .. ':' .. ARGV[1])
+if ARGV[5] ~= '' then publishOne(base, ARGV[4], ARGV, 5) end
 return 1
 `;

@@ -11,6 +11,8 @@ import type {
   QueueCounts,
   ResultListener,
   ResultRecord,
+  RevokeAnswer,
+  Seen,
   TaskLocation,
   WorkSign,
 } from '../broker.port.js';
@@ -31,6 +33,7 @@ import { RedisKeys } from './redis-keys.js';
 import { RedisNotifier } from './redis-notifier.js';
 import { RedisPublisher } from './redis-publisher.js';
 import { RedisResultStore } from './redis-result-store.js';
+import { RedisRevoker } from './redis-revoker.js';
 import { redisScripts } from './redis-scripts.js';
 import { RedisWorkSignal } from './redis-work-signal.js';
 
@@ -50,6 +53,7 @@ export class RedisBroker implements Broker {
   private readonly signal: RedisWorkSignal;
   private readonly expiry: RedisExpiry;
   private readonly inspector: RedisInspector;
+  private readonly revoker: RedisRevoker;
 
   constructor(private readonly options: BrokerOptions) {
     const { clock, connectionTimeout, transportOptions, resultTransportOptions } = options;
@@ -61,11 +65,15 @@ export class RedisBroker implements Broker {
       resultPrefix: textOption(resultTransportOptions ?? transportOptions, 'global_keyprefix'),
       cluster: endpoint.kind === 'cluster',
     });
+    const queueOptions = { prefix: keys.bullPrefix, lockDuration: options.leaseDuration };
     const connections = new RedisConnections({
       endpoint,
       connectionTimeout,
       scripts: redisScripts({
-        finishKeys: BullQueue.finishKeys(keys.bullPrefix),
+        layout: BullQueue.keyLayout(keys.bullPrefix),
+        options: BullQueue.packedOptions(queueOptions),
+        revoked: keys.revoked,
+        flags: keys.flags,
         watchPrefix: keys.watch(''),
         donePrefix: keys.done(''),
         metaPrefix: keys.meta(''),
@@ -76,10 +84,7 @@ export class RedisBroker implements Broker {
       }),
     });
     const queuesOn = (purpose: ClientPurpose): BullQueues =>
-      new BullQueues(() => connections.get(purpose), {
-        prefix: keys.bullPrefix,
-        lockDuration: options.leaseDuration,
-      });
+      new BullQueues(() => connections.get(purpose), queueOptions);
     const queues = queuesOn('producer');
     const run = connections.run.bind(connections);
     const processId = randomUUID();
@@ -116,6 +121,14 @@ export class RedisBroker implements Broker {
     });
     this.expiry = new RedisExpiry({ connections, queues, keys, clock });
     this.inspector = new RedisInspector({ keys, run, queue: (name) => queues.get(name) });
+    this.revoker = new RedisRevoker({
+      connections,
+      queues,
+      keys,
+      clock,
+      inspector: this.inspector,
+      results: this.results,
+    });
   }
 
   // --- producers
@@ -124,7 +137,7 @@ export class RedisBroker implements Broker {
     return this.connections.guard('Publishing', () => this.publisher.publish(tasks, retrying));
   }
 
-  watch(id: string): Promise<void> {
+  watch(id: string): Promise<Seen> {
     return this.connections.guard('Waiting for a result', () => this.notifier.watch(id));
   }
 
@@ -140,6 +153,18 @@ export class RedisBroker implements Broker {
     await this.connections.run('Announcing a result', (client) =>
       client.celeryAnnounce(1, this.keys.watch(id), id, payload),
     );
+  }
+
+  revoke(id: string, record: ResultRecord | undefined, keepFor: number): Promise<RevokeAnswer> {
+    return this.connections.guard('Revoking', () => this.revoker.revoke(id, record, keepFor));
+  }
+
+  broadcast(text: string): Promise<void> {
+    return this.notifier.broadcast(text);
+  }
+
+  onBroadcast(listener: (text: string) => void): Promise<void> {
+    return this.connections.guard('Listening', () => this.notifier.onBroadcast(listener));
   }
 
   locate(id: string): Promise<TaskLocation | undefined> {
@@ -169,6 +194,16 @@ export class RedisBroker implements Broker {
   finish(lease: Lease, outcome: Outcome, fetchNext: boolean): Promise<Fetched> {
     return this.connections.guard('Recording an outcome', () =>
       this.consumer.finish(lease, outcome, fetchNext),
+    );
+  }
+
+  retry(
+    lease: Lease,
+    task: OutgoingTask,
+    outcome: Pick<Outcome, 'record' | 'announce'>,
+  ): Promise<void> {
+    return this.connections.guard('Putting a task back', () =>
+      this.consumer.retry(lease, task, outcome),
     );
   }
 
@@ -203,7 +238,10 @@ export class RedisBroker implements Broker {
   }
 
   expire(record: (id: string) => ResultRecord | undefined): Promise<string[]> {
-    return this.connections.guard('Ending expired tasks', () => this.expiry.expire(record));
+    return this.connections.guard('Ending expired tasks', async () => {
+      await this.revoker.forgetOld();
+      return this.expiry.expire(record);
+    });
   }
 
   // --- looking and clearing
@@ -218,6 +256,14 @@ export class RedisBroker implements Broker {
 
   deadLetters(queue: string, limit = 100): Promise<DeadLetter[]> {
     return this.inspector.deadLetters(queue, limit);
+  }
+
+  redrive(queue: string, id: string): Promise<boolean> {
+    return this.inspector.removeDead(queue, id, true, this.options.clock.now());
+  }
+
+  discard(queue: string, id: string): Promise<boolean> {
+    return this.inspector.removeDead(queue, id, false, this.options.clock.now());
   }
 
   purge(queue: string): Promise<number> {
