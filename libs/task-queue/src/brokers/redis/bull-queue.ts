@@ -1,7 +1,7 @@
 import { QueueKeys, RedisConnection, RedisQueueBackend, type JobJson } from 'bullmq';
 import { Packr } from 'msgpackr';
 import type { OutgoingTask } from '../broker.port.js';
-import { BULL_KEYS, type KeyLayout } from './redis-scripts.js';
+import { BULL_KEYS, type KeyLayout } from './scripts/index.js';
 
 /** A call of one of BullMQ's scripts: KEYS and ARGV in one list. */
 export type ScriptArguments = readonly (string | number | Buffer)[];

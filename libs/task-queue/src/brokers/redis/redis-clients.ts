@@ -1,7 +1,7 @@
 import { Cluster, Redis } from 'ioredis';
 import { OperationalError } from '../../errors/task-queue.errors.js';
 import { describeEndpoint, type RedisEndpoint } from './redis-endpoint.js';
-import type { ScriptName } from './redis-scripts.js';
+import type { ScriptName } from './scripts/index.js';
 
 type ScriptCall = (keyCount: number, ...keysAndArgs: (string | number | Buffer)[]) => Promise<any>;
 

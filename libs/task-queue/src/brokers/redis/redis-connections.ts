@@ -8,7 +8,7 @@ import {
   type RedisClient,
 } from './redis-clients.js';
 import type { RedisEndpoint } from './redis-endpoint.js';
-import type { ScriptName } from './redis-scripts.js';
+import type { ScriptName } from './scripts/index.js';
 
 export interface RedisConnectionsOptions {
   readonly endpoint: RedisEndpoint;

@@ -4,7 +4,7 @@ import type { BullQueues } from './bull-queue.js';
 import type { RedisClient } from './redis-clients.js';
 import type { RedisConnections } from './redis-connections.js';
 import type { RedisKeys } from './redis-keys.js';
-import { BULL_KEYS } from './redis-scripts.js';
+import { BULL_KEYS } from './scripts/index.js';
 
 /** How many expired tasks one page has. */
 const PAGE = 200;

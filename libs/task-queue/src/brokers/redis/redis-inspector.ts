@@ -3,7 +3,7 @@ import { fromBullPriority, type BullQueue } from './bull-queue.js';
 import type { RedisClient } from './redis-clients.js';
 import type { RedisKeys } from './redis-keys.js';
 import { pushTask } from './redis-publisher.js';
-import { BULL_KEYS } from './redis-scripts.js';
+import { BULL_KEYS } from './scripts/index.js';
 
 export interface RedisInspectorDeps {
   readonly keys: RedisKeys;

@@ -5,7 +5,7 @@ import type { RedisConnections } from './redis-connections.js';
 import type { RedisInspector } from './redis-inspector.js';
 import type { RedisKeys } from './redis-keys.js';
 import type { RedisResultStore } from './redis-result-store.js';
-import { BULL_KEYS } from './redis-scripts.js';
+import { BULL_KEYS } from './scripts/index.js';
 
 export interface RedisRevokerDeps {
   readonly connections: RedisConnections;

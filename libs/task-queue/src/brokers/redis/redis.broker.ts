@@ -34,7 +34,7 @@ import { RedisNotifier } from './redis-notifier.js';
 import { RedisPublisher } from './redis-publisher.js';
 import { RedisResultStore } from './redis-result-store.js';
 import { RedisRevoker } from './redis-revoker.js';
-import { redisScripts } from './redis-scripts.js';
+import { redisScripts } from './scripts/index.js';
 import { RedisWorkSignal } from './redis-work-signal.js';
 
 /** Runs in the lease thread. Naming its type makes the compiler carry the file along. */
