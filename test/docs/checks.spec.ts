@@ -203,6 +203,6 @@ describe('settings', () => {
   it('are read as a .env file', () => {
     expect(settingsFaults('# a comment\nPORT=1\nCELERY_RESULT_EXPIRES=2h')).toEqual([]);
     expect(settingsFaults('CELERY_RESULT_EXPIRES=soon')[0]).toMatch('CELERY_RESULT_EXPIRES');
-    expect(settingsFaults('CELERY_TASK_TIME_LIMIT=60')[0]).toMatch('no effect');
+    expect(settingsFaults('CELERY_TASK_DEFAULT_RATE_LIMIT=1/m')[0]).toMatch('no effect');
   });
 });

@@ -5,6 +5,53 @@ export * from './client/index.js';
 export { MemoryStore } from './brokers/memory/index.js';
 export type { Broker } from './brokers/index.js';
 export type { Clock, Timer } from './clock/index.js';
+export {
+  AfterReturn,
+  BeforeStart,
+  OnAfterTaskPublish,
+  OnBeforeTaskPublish,
+  OnFailure,
+  OnRetry,
+  OnSuccess,
+  OnTaskFailure,
+  OnTaskPostrun,
+  OnTaskPrerun,
+  OnTaskReceived,
+  OnTaskRejected,
+  OnTaskRetry,
+  OnTaskRevoked,
+  OnTaskSuccess,
+  OnTaskUnknown,
+  OnWorkerInit,
+  OnWorkerReady,
+  OnWorkerShutdown,
+  OnWorkerShuttingDown,
+  TaskSignals,
+} from './events/index.js';
+export type {
+  AfterTaskPublishEvent,
+  BeforeTaskPublishEvent,
+  ConnectOptions,
+  RunState,
+  SignalEvents,
+  SignalListener,
+  SignalName,
+  SignalOptions,
+  TaskFailureEvent,
+  TaskFilter,
+  TaskPostrunEvent,
+  TaskPrerunEvent,
+  TaskReceivedEvent,
+  TaskRejectedEvent,
+  TaskRetryEvent,
+  TaskRevokedEvent,
+  TaskSuccessEvent,
+  TaskUnknownEvent,
+  WorkerInitEvent,
+  WorkerReadyEvent,
+  WorkerShutdownEvent,
+  WorkerShuttingDownEvent,
+} from './events/index.js';
 export * from './errors/task-queue.errors.js';
 export { AsyncResult, EagerResult } from './results/index.js';
 export type {
@@ -12,6 +59,7 @@ export type {
   GetOptions,
   ResultBackend,
   ResultCache,
+  RevokeReason,
   TaskMeta,
   TaskState,
 } from './results/index.js';
@@ -30,6 +78,9 @@ export {
 export type {
   BoundTaskOptions,
   RegisteredTask,
+  RetryDelay,
+  RetryKwargs,
+  RetryOptions,
   SharedTaskOptions,
   TaskDefinition,
 } from './tasks/index.js';

@@ -13,6 +13,13 @@ import { createBroker, type Broker, type BrokerOptions } from './brokers/index.j
 import { TASK_CLIENT_DEPS, TaskClient } from './client/index.js';
 import { SystemClock, type Clock } from './clock/index.js';
 import { ImproperlyConfigured } from './errors/task-queue.errors.js';
+import {
+  ListenerExplorer,
+  SignallingPublishHooks,
+  SignallingTaskHooks,
+  TaskHookRegistry,
+  TaskSignals,
+} from './events/index.js';
 import { CodecRegistry } from './messages/index.js';
 import { createResultBackend, findCache } from './result-backend.factory.js';
 import type { ResultBackend } from './results/index.js';
@@ -46,6 +53,7 @@ import { TaskWorker } from './worker/index.js';
 export class TaskQueueModule implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown {
   constructor(
     private readonly explorer: TaskExplorer,
+    private readonly listeners: ListenerExplorer,
     private readonly client: TaskClient,
     private readonly worker: TaskWorker,
     private readonly moduleRef: ModuleRef,
@@ -85,6 +93,7 @@ export class TaskQueueModule implements OnModuleInit, OnModuleDestroy, OnApplica
       findCache(this.moduleRef);
     }
     this.explorer.explore();
+    this.listeners.explore();
   }
 
   /** A worker that runs inside another application is drained before its providers go. */
@@ -157,6 +166,7 @@ function assemble(
       TaskClient,
       TaskWorker,
       TaskRegistry,
+      TaskSignals,
       TASK_QUEUE_SETTINGS,
       BROKER,
       CLOCK,
@@ -196,9 +206,32 @@ const PROVIDERS: Provider[] = [
   TaskRegistry,
   TaskInvoker,
   TaskExplorer,
+  { provide: TaskSignals, inject: [CLOCK], useFactory: (clock: Clock) => new TaskSignals(clock) },
+  TaskHookRegistry,
+  {
+    provide: SignallingTaskHooks,
+    inject: [TaskSignals, TaskHookRegistry],
+    useFactory: (signals: TaskSignals, hooks: TaskHookRegistry) =>
+      new SignallingTaskHooks(signals, hooks),
+  },
+  {
+    provide: SignallingPublishHooks,
+    inject: [TaskSignals],
+    useFactory: (signals: TaskSignals) => new SignallingPublishHooks(signals),
+  },
+  ListenerExplorer,
   {
     provide: TASK_CLIENT_DEPS,
-    inject: [TASK_QUEUE_SETTINGS, BROKER, RESULT_BACKEND, TaskRegistry, CodecRegistry, CLOCK],
+    inject: [
+      TASK_QUEUE_SETTINGS,
+      BROKER,
+      RESULT_BACKEND,
+      TaskRegistry,
+      CodecRegistry,
+      CLOCK,
+      SignallingPublishHooks,
+      SignallingTaskHooks,
+    ],
     useFactory: (
       settings: TaskQueueSettings,
       broker: Broker,
@@ -206,6 +239,8 @@ const PROVIDERS: Provider[] = [
       registry: TaskRegistry,
       codecs: CodecRegistry,
       clock: Clock,
+      publishHooks: SignallingPublishHooks,
+      taskHooks: SignallingTaskHooks,
     ) => ({
       settings,
       broker,
@@ -213,13 +248,24 @@ const PROVIDERS: Provider[] = [
       registry,
       codecs,
       clock,
+      publishHooks,
+      taskHooks,
       logger: new Logger(TaskClient.name),
     }),
   },
   TaskClient,
   {
     provide: TaskWorker,
-    inject: [TASK_QUEUE_SETTINGS, BROKER, RESULT_BACKEND, TaskRegistry, CodecRegistry, CLOCK],
+    inject: [
+      TASK_QUEUE_SETTINGS,
+      BROKER,
+      RESULT_BACKEND,
+      TaskRegistry,
+      CodecRegistry,
+      CLOCK,
+      TaskSignals,
+      SignallingTaskHooks,
+    ],
     useFactory: (
       settings: TaskQueueSettings,
       broker: Broker,
@@ -227,7 +273,9 @@ const PROVIDERS: Provider[] = [
       registry: TaskRegistry,
       codecs: CodecRegistry,
       clock: Clock,
-    ) => new TaskWorker({ settings, broker, backend, registry, codecs, clock }),
+      signals: TaskSignals,
+      hooks: SignallingTaskHooks,
+    ) => new TaskWorker({ settings, broker, backend, registry, codecs, clock, signals, hooks }),
   },
 ];
 

@@ -14,7 +14,7 @@ type Check = (value: unknown, option: string, now: number) => Partial<CallOption
 const NOT_YET = new Set(
   (
     'add_to_parent chain chord compression connection exchange group_id group_index link ' +
-    'link_error priority producer reply_to routing_key soft_time_limit stamps time_limit unique_key'
+    'link_error producer reply_to routing_key stamps unique_key'
   ).split(' '),
 );
 
@@ -23,6 +23,9 @@ const CHECKS: ReadonlyMap<string, Check> = new Map<string, Check>([
   ['eta', (value, option) => ({ dueAt: time(value, option) })],
   ['expires', (value, option, now) => ({ expiresAt: expiry(value, option, now) })],
   ['queue', (value) => ({ queue: checkQueueName(value) })],
+  ['timeLimit', (value, option) => ({ timeLimit: limit(value, option) })],
+  ['softTimeLimit', (value, option) => ({ softTimeLimit: limit(value, option) })],
+  ['priority', (value, option) => ({ priority: priority(value, option) })],
   ['taskId', (value, option) => ({ taskId: checkTaskId(value, option) })],
   ['headers', (value, option) => ({ headers: record(value, option) })],
   ['ignoreResult', (value, option) => ({ ignoreResult: boolean(value, option) })],
@@ -170,6 +173,21 @@ function record(value: unknown, option: string): Readonly<Record<string, unknown
     throw wrong(option, 'a plain object', value);
   }
   return value as Readonly<Record<string, unknown>>;
+}
+
+function limit(value: unknown, option: string): number {
+  const read = readDuration(value);
+  if (read === undefined || !(read > 0)) {
+    throw wrong(option, `above 0: ${DURATION_FORM}`, value);
+  }
+  return read;
+}
+
+function priority(value: unknown, option: string): number {
+  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > 9) {
+    throw wrong(option, 'an integer from 0 to 9, higher first', value);
+  }
+  return value as number;
 }
 
 function boolean(value: unknown, option: string): boolean {

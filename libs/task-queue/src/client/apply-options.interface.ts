@@ -36,6 +36,15 @@ export interface ApplyOptions {
   readonly expires?: number | string | Date | null;
   /** The queue: 1 to 100 characters, no `:`. Default: of the task, the route, the settings. */
   readonly queue?: string | null;
+  /** Hard time limit of this call: seconds or a duration. Default: of the task, the setting. */
+  readonly timeLimit?: number | string | null;
+  /** Soft time limit of this call. @throws TypeError when it is above the hard one of the call. */
+  readonly softTimeLimit?: number | string | null;
+  /**
+   * Priority, an integer from 0 to 9, higher first. Default: of the task, the route, with
+   * `task_inherit_parent_priority` of the running task, then `task_default_priority`, then 0.
+   */
+  readonly priority?: number | null;
   /**
    * The id of the task: 1 to 200 bytes, no `:`, not an integer. A second task with the id of one
    * that still waits or runs changes nothing. Default: a UUID of version 7.

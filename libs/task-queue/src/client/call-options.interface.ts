@@ -7,6 +7,12 @@ export interface CallOptions {
   /** Milliseconds since the epoch. */
   readonly expiresAt?: number;
   readonly queue?: string;
+  /** Seconds. */
+  readonly timeLimit?: number;
+  /** Seconds. */
+  readonly softTimeLimit?: number;
+  /** 0 to 9, higher first. */
+  readonly priority?: number;
   readonly taskId?: string;
   readonly headers?: Readonly<Record<string, unknown>>;
   readonly ignoreResult?: boolean;

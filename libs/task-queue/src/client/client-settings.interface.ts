@@ -6,6 +6,8 @@ import type { RouterSettings } from './router.js';
 /** The settings that calling tasks and reading results depend on. */
 export interface ClientSettings extends RouterSettings, RecorderSettings {
   readonly taskSerializer: string;
+  readonly taskDefaultPriority: number | null;
+  readonly taskInheritParentPriority: boolean;
   readonly taskPublishRetry: boolean;
   readonly taskPublishRetryPolicy: RetryPolicy;
   /** Seconds. */

@@ -5,7 +5,13 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 
 import { MemoryBroker } from '../brokers/memory/index.js';
 import { ManualClock } from '../clock/manual.clock.js';
-import { EncodeError, Ignore, NotRegistered, Reject } from '../errors/task-queue.errors.js';
+import {
+  EncodeError,
+  Ignore,
+  MaxRetriesExceededError,
+  NotRegistered,
+  Reject,
+} from '../errors/task-queue.errors.js';
 import { BrokerStoreBackend, EagerResult } from '../results/index.js';
 import { parseSettings, type TaskQueueSettingsInput } from '../settings/index.js';
 import {
@@ -51,6 +57,27 @@ class Tasks {
   @SharedTask({ bind: true })
   request(self: TaskContext, pdf?: { pdf: boolean }) {
     return { ...self.request.toJSON(), pdf, isCurrent: TaskContext.current() === self };
+  }
+
+  /** Succeeds in its third run. */
+  @SharedTask({ bind: true, defaultRetryDelay: 3600 })
+  flaky(self: TaskContext, key: string, seen: string[]): unknown {
+    const { expires, headers, id, parentId, retries, rootId } = self.request;
+    seen.push(`${key}${retries}`);
+    if (retries < 2) {
+      self.retry({ exc: new Broken('not yet'), args: [key, seen], headers: { retries } });
+    }
+    return { seen, id, parentId, rootId, expires, headers };
+  }
+
+  @SharedTask({ bind: true, maxRetries: 1 })
+  hopeless(self: TaskContext): void {
+    self.retry();
+  }
+
+  @SharedTask({ autoretryFor: [Broken], retryBackoff: 60, maxRetries: 2 })
+  async automatic(): Promise<void> {
+    throw new Broken(`run ${TaskContext.current()?.request.retries}`);
   }
 
   @SharedTask({ bind: true })
@@ -159,6 +186,31 @@ describe('apply', () => {
     expect(await result.get()).toBeNull();
   });
 
+  it('runs a task again that is retried, at once, under its id', async () => {
+    const client = await start();
+    const options = { taskId: 'mine', headers: { tenant: 'a' } };
+    const result = await client.of(Tasks).flaky.apply(['x', []], options);
+    expect(await result.get()).toMatchObject({
+      id: 'mine',
+      rootId: 'mine',
+      parentId: null,
+      seen: ['x0', 'x1', 'x2'],
+      headers: { tenant: 'a', retries: 1 },
+    });
+    expect(await result.retries()).toBe(2);
+  });
+
+  it('counts retries as a worker does, and ends with the original error', async () => {
+    const client = await start();
+    const { automatic, hopeless } = client.of(Tasks);
+    await expect((await automatic.apply()).get()).rejects.toThrow(new Broken('run 2'));
+    const exceeded = await hopeless.apply([], { taskId: 'mine' });
+    await expect(exceeded.get()).rejects.toThrow(MaxRetriesExceededError);
+    await expect(exceeded.get()).rejects.toThrow(
+      "Can't retry app.hopeless[mine] args:() kwargs:{}",
+    );
+  });
+
   it('counts the arguments, and knows only tasks of this process', async () => {
     const client = await start();
     await expect(client.task('app.add').apply([1])).rejects.toThrow(
@@ -216,6 +268,15 @@ describe('task_always_eager', () => {
     const silent = await client.delay('app.silent');
     expect(await silent.get()).toBe(7);
     expect(await client.result(silent.id).exists()).toBe(false);
+  });
+
+  it('stores RETRY in between', async () => {
+    const client = await start({ taskAlwaysEager: true, taskStoreEagerResult: true });
+    const seen: string[] = [];
+    client.result('r').onMessage(({ status }) => seen.push(status));
+    await client.applyAsync('app.flaky', ['x', []], { taskId: 'r' });
+    expect(await client.result('r').state()).toBe('SUCCESS');
+    expect(seen).toEqual(['RETRY', 'RETRY', 'SUCCESS']);
   });
 
   it('fails a task whose result cannot be stored', async () => {

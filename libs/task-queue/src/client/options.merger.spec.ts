@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { mergeOptions } from './options.merger.js';
 
 const SETTINGS = {
+  taskDefaultPriority: null,
   taskDefaultQueue: 'celery',
   taskIgnoreResult: false,
   taskPublishRetry: true,
@@ -14,12 +15,36 @@ describe('mergeOptions', () => {
   it('goes by the settings where nobody says anything', () => {
     expect(mergeOptions({}, {}, {}, SETTINGS)).toEqual({
       queue: 'celery',
+      priority: 0,
       serializer: 'json',
       ignored: false,
       ignoreResult: undefined,
       policy: SETTINGS.taskPublishRetryPolicy,
     });
   });
+
+  it.each([
+    [1, 2, 3, 4, 5, 1],
+    [0, 2, 3, 4, 5, 0],
+    [undefined, 2, 3, 4, 5, 2],
+    [undefined, undefined, 3, 4, 5, 3],
+    [undefined, undefined, undefined, 4, 5, 4],
+    [undefined, undefined, undefined, undefined, 5, 5],
+    [undefined, undefined, undefined, undefined, null, 0],
+  ])(
+    'priority: call %p, task %p, route %p, caller %p, setting %p: %p',
+    (call, task, route, inherited, taskDefaultPriority, priority) => {
+      const settings = { ...SETTINGS, taskDefaultPriority };
+      const merged = mergeOptions(
+        { priority: call },
+        { priority: task },
+        { priority: route },
+        settings,
+        inherited,
+      );
+      expect(merged.priority).toBe(priority);
+    },
+  );
 
   it('asks call, then task, then route, then setting', () => {
     const call = { queue: 'call', expiresAt: 1 };

@@ -5,6 +5,7 @@ import type { ClientSettings } from './client-settings.interface.js';
 
 type MergedSettings = Pick<
   ClientSettings,
+  | 'taskDefaultPriority'
   | 'taskDefaultQueue'
   | 'taskIgnoreResult'
   | 'taskPublishRetry'
@@ -13,13 +14,17 @@ type MergedSettings = Pick<
 >;
 
 /** The options of the task itself that a call may change, its times absolute. */
-export type TaskCallOptions = Pick<SharedTaskOptions, 'ignoreResult' | 'queue' | 'serializer'> & {
+export type TaskCallOptions = Pick<
+  SharedTaskOptions,
+  'ignoreResult' | 'priority' | 'queue' | 'serializer'
+> & {
   readonly expiresAt?: number;
 };
 
 /** What one call is made with, once everybody was asked. */
 export interface MergedOptions extends CallOptions {
   readonly queue: string;
+  readonly priority: number;
   readonly serializer: string;
   /** What was decided; the message carries only what the call said. */
   readonly ignored: boolean;
@@ -27,12 +32,18 @@ export interface MergedOptions extends CallOptions {
   readonly policy: RetryPolicy | null;
 }
 
-/** Merges the options of a call: call, then task, then route, then setting. */
+/**
+ * Merges the options of a call: call, then task, then route, then setting.
+ *
+ * @param inherited - The priority of the task that calls, where it is to be inherited: before the
+ * setting.
+ */
 export function mergeOptions(
   call: CallOptions,
   task: TaskCallOptions,
   route: CallOptions,
   settings: MergedSettings,
+  inherited?: number,
 ): MergedOptions {
   const retry = call.retry ?? route.retry ?? settings.taskPublishRetry;
   return {
@@ -41,6 +52,13 @@ export function mergeOptions(
     ...call,
     ...((route.headers || call.headers) && { headers: { ...route.headers, ...call.headers } }),
     queue: call.queue ?? task.queue ?? route.queue ?? settings.taskDefaultQueue,
+    priority:
+      call.priority ??
+      task.priority ??
+      route.priority ??
+      inherited ??
+      settings.taskDefaultPriority ??
+      0,
     serializer: call.serializer ?? task.serializer ?? route.serializer ?? settings.taskSerializer,
     ignored:
       call.ignoreResult ?? task.ignoreResult ?? route.ignoreResult ?? settings.taskIgnoreResult,

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock/index.js';
 import type { AsyncResult, EagerResult, ResultServices } from '../results/index.js';
 import { AsyncResult as Result } from '../results/index.js';
-import type { TaskDefinition, TaskRegistry } from '../tasks/index.js';
+import { TaskContext, type TaskDefinition, type TaskRegistry } from '../tasks/index.js';
 import { readDuration } from '../settings/index.js';
 import { checkArgs, checkKwargs, checkOptions } from './apply-options.checker.js';
 import type { ArgumentCounter } from './argument.counter.js';
@@ -113,7 +113,10 @@ export class TaskCaller {
     const { clock, router, settings } = this.deps;
     const task = definition === undefined ? NO_TASK_OPTIONS : this.taskOptions(definition);
     const route = router.hasRoutes ? this.route(name, given) : NO_OPTIONS;
-    const merged = mergeOptions(given.call, task, route, settings);
+    const inherited = settings.taskInheritParentPriority
+      ? TaskContext.current()?.request.deliveryInfo.priority
+      : undefined;
+    const merged = mergeOptions(given.call, task, route, settings, inherited);
     router.assertKnown(merged.queue, name);
     const { expiresAt } = merged;
     if (expiresAt !== undefined && expiresAt <= clock.now()) {
@@ -126,10 +129,11 @@ export class TaskCaller {
   }
 
   private taskOptions({ options, place }: TaskDefinition): TaskCallOptions {
-    const { expires, ignoreResult, queue, serializer } = options;
+    const { expires, ignoreResult, priority, queue, serializer } = options;
     const lifetime = expires === undefined ? undefined : readDuration(expires);
     return {
       ...(ignoreResult !== undefined && { ignoreResult }),
+      ...(priority !== undefined && { priority }),
       ...(serializer !== undefined && { serializer }),
       ...(queue !== undefined && { queue: named(place, () => checkQueueName(queue)) }),
       ...(lifetime !== undefined && {

@@ -100,6 +100,52 @@ afterEach(async () => {
   if (harness.clock.pendingTimers > 0) throw new Error('A timer was left behind.');
 });
 
+describe('the priority of a call', () => {
+  class Ranked {
+    @SharedTask({ name: 'ranked', priority: 4 })
+    ranked(): void {}
+  }
+
+  /** A running task of priority 7. */
+  const running = { request: { id: 'p', rootId: 'p', deliveryInfo: { priority: 7 } } };
+
+  async function priorityOf(call: () => Promise<unknown>): Promise<number | null | undefined> {
+    await call();
+    return (await harness.take()).headers.priority;
+  }
+
+  it('is that of the call, the task, the route or the setting, and decides the order', async () => {
+    harness = new Harness({
+      taskDefaultPriority: 1,
+      taskRoutes: { 'app.add': { priority: 2 } },
+    });
+    const { client } = harness;
+    const { ranked } = client.of(Ranked);
+    const ids: string[] = [];
+    const note = ({ id }: { readonly id: string }): void => void ids.push(id);
+    note(await client.delay('any'));
+    note(await client.delay('app.add', 2, 3));
+    note(await ranked.delay());
+    note(await ranked.applyAsync([], { priority: 9 }));
+    note(await client.applyAsync('any', [], { priority: 0 }));
+    const taken = [];
+    for (let count = 0; count < ids.length; count += 1) taken.push(await harness.take());
+    expect(taken.map(({ headers }) => headers.priority)).toEqual([9, 4, 2, 1, undefined]);
+    expect(taken.map(({ lease }) => lease.id)).toEqual([3, 2, 1, 0, 4].map((at) => ids[at]));
+  });
+
+  it('is that of the calling task only when it is to be inherited', async () => {
+    const inTask = <R>(call: () => R): R =>
+      TaskContext.run(running as unknown as TaskContext, call);
+    const any = () => inTask(() => harness.client.delay('any'));
+    expect(await priorityOf(any)).toBeUndefined();
+    harness = new Harness({ taskInheritParentPriority: true, taskDefaultPriority: 1 });
+    expect(await priorityOf(any)).toBe(7);
+    expect(await priorityOf(() => inTask(() => harness.client.of(Ranked).ranked.delay()))).toBe(4);
+    expect(await priorityOf(() => harness.client.delay('any'))).toBe(1);
+  });
+});
+
 describe('TaskClient.of', () => {
   it('publishes a call of a class that is not provided here', async () => {
     const result = await harness.client.of(Tasks).add.delay(2, 3);

@@ -2,6 +2,7 @@ import { Inject, Injectable, type Type } from '@nestjs/common';
 
 import type { Broker } from '../brokers/broker.port.js';
 import type { Clock } from '../clock/index.js';
+import { NO_TASK_HOOKS, type PublishHooks, type TaskHooks } from '../events/index.js';
 import { CodecRegistry } from '../messages/index.js';
 import {
   AsyncResult,
@@ -36,6 +37,9 @@ export interface TaskClientDeps {
   readonly logger: { warn(message: string): void };
   readonly accessor?: TaskMetadataAccessor;
   readonly codecs?: CodecRegistry;
+  readonly publishHooks?: PublishHooks;
+  /** For tasks that run here. */
+  readonly taskHooks?: TaskHooks;
 }
 
 /**
@@ -78,8 +82,22 @@ export class TaskClient {
     this.#caller = new TaskCaller({
       settings,
       registry,
-      publisher: new TaskPublisher(broker, settings, deps.codecs ?? new CodecRegistry(), clock),
-      eager: new EagerRunner({ broker, backend, recorder, clock, services, settings }),
+      publisher: new TaskPublisher(
+        broker,
+        settings,
+        deps.codecs ?? new CodecRegistry(),
+        clock,
+        deps.publishHooks,
+      ),
+      eager: new EagerRunner({
+        broker,
+        backend,
+        recorder,
+        clock,
+        services,
+        settings,
+        hooks: deps.taskHooks ?? NO_TASK_HOOKS,
+      }),
       router: new Router(settings),
       counter: new ArgumentCounter(),
       clock,

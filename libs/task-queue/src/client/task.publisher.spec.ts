@@ -13,6 +13,7 @@ import { TaskPublisher } from './task.publisher.js';
 const NOW = Date.UTC(2026, 0, 1);
 const OPTIONS: MergedOptions = {
   queue: 'celery',
+  priority: 0,
   serializer: 'json',
   ignored: false,
   policy: null,
@@ -58,6 +59,7 @@ describe('TaskPublisher', () => {
   it('sends what the options say', () => {
     const task = outgoing({
       queue: 'mail',
+      priority: 7,
       taskId: 'order-7',
       dueAt: NOW + 10_000,
       expiresAt: NOW + 60_000,
@@ -72,6 +74,7 @@ describe('TaskPublisher', () => {
     expect(task).toMatchObject({
       id: 'order-7',
       queue: 'mail',
+      priority: 7,
       dueAt: NOW + 10_000,
       expiresAt: NOW + 60_000,
     });
@@ -79,6 +82,7 @@ describe('TaskPublisher', () => {
       origin: `gen${process.pid}@${hostname()}`,
       eta: '2026-01-01T00:00:10.000+00:00',
       expires: '2026-01-01T00:01:00.000+00:00',
+      priority: 7,
       shadow: 's',
       argsrepr: '(hidden)',
       kwargsrepr: '{hidden}',

@@ -3,6 +3,7 @@ import { v7 as uuid } from 'uuid';
 
 import type { Broker, OutgoingTask } from '../brokers/broker.port.js';
 import type { Clock } from '../clock/index.js';
+import { NO_PUBLISH_HOOKS, type PublishedCall, type PublishHooks } from '../events/index.js';
 import {
   type CodecRegistry,
   encodeEnvelope,
@@ -40,6 +41,7 @@ export class TaskPublisher {
     private readonly settings: PublisherSettings,
     private readonly codecs: CodecRegistry,
     private readonly clock: Clock,
+    private readonly hooks: PublishHooks = NO_PUBLISH_HOOKS,
   ) {}
 
   /**
@@ -50,8 +52,13 @@ export class TaskPublisher {
    * @throws OperationalError - The store could not be reached within `task_publish_timeout`.
    */
   async publish(publication: Publication): Promise<string> {
-    const task = this.outgoing(publication);
-    await this.send([task], publication.options.policy);
+    const { hooks } = this;
+    const told = hooks.wantsBefore ? await this.ask(publication) : publication;
+    const task = this.outgoing(told);
+    await this.send([task], told.options.policy);
+    if (hooks.wantsAfter) {
+      hooks.after(callOf(told, task.id));
+    }
     return task.id;
   }
 
@@ -72,6 +79,7 @@ export class TaskPublisher {
       name,
       queue: options.queue,
       data,
+      ...(options.priority > 0 && { priority: options.priority }),
       ...(options.dueAt !== undefined && { dueAt: options.dueAt }),
       ...(options.expiresAt !== undefined && { expiresAt: options.expiresAt }),
     };
@@ -81,6 +89,13 @@ export class TaskPublisher {
   send(tasks: readonly OutgoingTask[], policy: RetryPolicy | null): Promise<void> {
     const timeout = this.settings.taskPublishTimeout * 1000;
     return publishWithin(this.broker, tasks, policy, timeout, this.clock);
+  }
+
+  /** The call with the headers that the listeners of beforeTaskPublish leave. */
+  private async ask(publication: Publication): Promise<Publication> {
+    const taskId = publication.options.taskId ?? uuid();
+    const headers = await this.hooks.before(callOf(publication, taskId));
+    return { ...publication, options: { ...publication.options, taskId, headers } };
   }
 
   private headers(id: string, options: MergedOptions): TaskHeaders {
@@ -93,6 +108,10 @@ export class TaskPublisher {
     if (parentId !== undefined) headers.parent_id = parentId;
     if (dueAt !== undefined) headers.eta = isoWithOffset(dueAt);
     if (expiresAt !== undefined) headers.expires = isoWithOffset(expiresAt);
+    if (options.priority > 0) headers.priority = options.priority;
+    if (options.timeLimit !== undefined || options.softTimeLimit !== undefined) {
+      headers.timelimit = [options.timeLimit ?? null, options.softTimeLimit ?? null];
+    }
     if (shadow !== undefined) headers.shadow = shadow;
     if (argsRepr !== undefined) headers.argsrepr = argsRepr;
     if (kwargsRepr !== undefined) headers.kwargsrepr = kwargsRepr;
@@ -100,4 +119,9 @@ export class TaskPublisher {
     if (options.headers !== undefined) headers.headers = options.headers;
     return headers;
   }
+}
+
+function callOf({ args, kwargs, name, options }: Publication, id: string): PublishedCall {
+  const { dueAt, expiresAt, headers, queue } = options;
+  return { id, task: name, queue, args, kwargs, headers, dueAt, expiresAt };
 }

@@ -13,10 +13,14 @@
  * |-- TaskRevokedError            the task was revoked, terminated or has expired
  * |-- WorkerLostError             the process that ran the task died
  * |-- LeaseLostError              the task was handed to another worker meanwhile
+ * |-- SoftTimeLimitExceeded       the task was asked to end: it ran longer than its soft limit
+ * |-- TimeLimitExceeded           the task was ended: it ran longer than its hard limit
+ * |-- MaxRetriesExceededError     a task asked to be retried once too often, and gave no error
  * |-- TaskFailure                 a task failed with an error class unknown in this process
  * `-- ControlFlow                 not failures: how a task tells the worker what to do
  *     |-- Ignore                  record nothing
- *     `-- Reject                  refuse the message, or put it back
+ *     |-- Reject                  refuse the message, or put it back
+ *     `-- Retry                   run the task again later
  * ```
  *
  * `instanceof` works across copies of this module and across realms: a class is recognised by
@@ -127,6 +131,13 @@ export class LeaseLostError extends TaskQueueError {
 }
 
 /**
+ * `retry()` was called when no retry was left, and was given no error to end with. The message is
+ * Celery's: `Can't retry demoapp.tasks.add[<id>] args:(2, 3) kwargs:{}`.
+ */
+@branded('MaxRetriesExceededError')
+export class MaxRetriesExceededError extends TaskQueueError {}
+
+/**
  * What `get()` throws for a failure whose class this process does not know. `name` is the name
  * of the original class, `module` says where it came from, `args` what it was made with.
  */
@@ -166,7 +177,9 @@ export class Ignore extends ControlFlow {}
  * Thrown by a task: refuse the message. Celery's `Reject`.
  *
  * @param reason - Kept with the message in the dead-letter list.
- * @param requeue - `true` puts the message back to be run again at once. Default `false`.
+ * @param requeue - `true` puts the message back to be run again at once, with
+ * `request.deliveryInfo.redelivered` set; `task_max_redeliveries` times at most, and never with
+ * `acksLate: false`. Default `false`.
  */
 @branded('Reject')
 export class Reject extends ControlFlow {
@@ -175,6 +188,74 @@ export class Reject extends ControlFlow {
     readonly requeue = false,
   ) {
     super(reason);
+  }
+}
+
+/**
+ * The reason of `self.signal` when a task has run longer than its soft time limit. The task may
+ * clean up and return or throw what it likes: that is its outcome.
+ */
+@branded('SoftTimeLimitExceeded')
+export class SoftTimeLimitExceeded extends TaskQueueError {
+  /** @param limit - The limit, seconds. */
+  constructor(readonly limit?: number) {
+    super(
+      `The task ran longer than its soft time limit${limit === undefined ? '' : ` of ${limit} s`}. ` +
+        'Do less in one task, or raise softTimeLimit or task_soft_time_limit.',
+    );
+  }
+}
+
+/** The outcome of a task that was ended because it ran longer than its hard time limit. */
+@branded('TimeLimitExceeded')
+export class TimeLimitExceeded extends TaskQueueError {
+  /** @param limit - The limit, seconds. */
+  constructor(readonly limit?: number) {
+    super(
+      `The task ran longer than its hard time limit${limit === undefined ? '' : ` of ${limit} s`} ` +
+        'and was ended. Do less in one task, or raise timeLimit or task_time_limit.',
+    );
+  }
+}
+
+/** What is different in the next run of a retried task; what is absent stays as it was. */
+export interface RetryChanges {
+  readonly args?: readonly unknown[];
+  readonly kwargs?: Readonly<Record<string, unknown>>;
+  readonly queue?: string;
+  /** 0 to 9, higher first. */
+  readonly priority?: number;
+  /** Seconds from the retry, or a point in time. */
+  readonly expires?: number | Date;
+  /** Laid over the headers of the call. */
+  readonly headers?: Readonly<Record<string, unknown>>;
+  readonly shadow?: string;
+  readonly ignoreResult?: boolean;
+  readonly argsRepr?: string;
+  readonly kwargsRepr?: string;
+}
+
+/**
+ * Thrown by a task: run it again later. Celery's `Retry`. `TaskContext.retry()` makes and throws
+ * it; `cause` is the error that the task is retried for.
+ *
+ * @param message - As Celery words it: `Retry in 3s: ValueError('boom')`.
+ * @param when - Seconds to wait, or the time of the next run; `null`: the default of the task.
+ * @param changes - What is different in the next run.
+ */
+@branded('Retry')
+export class Retry extends ControlFlow {
+  // Not enumerable: the fields of an error are stored with it, and arguments may be secret.
+  declare readonly changes: RetryChanges;
+
+  constructor(
+    message = 'Task can be retried',
+    readonly when: number | Date | null = null,
+    changes: RetryChanges = {},
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    Object.defineProperty(this, 'changes', { value: changes });
   }
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 
 import type { ResultRecord } from '../brokers/broker.port.js';
 import { ManualClock } from '../clock/manual.clock.js';
-import { EncodeError } from '../errors/task-queue.errors.js';
+import { EncodeError, Retry } from '../errors/task-queue.errors.js';
 import {
   type RecordedRequest,
   type RecordedTaskOptions,
@@ -95,6 +95,30 @@ describe('ResultRecorder', () => {
   it('refuses a state that is not a name', () => {
     expect(() => make().custom(REQUEST, '')).toThrow(TypeError);
     expect(() => make().custom(REQUEST, 5 as never)).toThrow(TypeError);
+  });
+
+  describe('RETRY', () => {
+    it('has the error that the task is retried for, and no end', () => {
+      const retry = new Retry('Retry in 3s', 3, {}, { cause: new RangeError('boom') });
+      const meta = metaOf(make().retry(REQUEST, retry));
+      expect(meta).toMatchObject({
+        status: 'RETRY',
+        result: { exc_type: 'RangeError', exc_message: ['boom'], exc_module: 'builtins' },
+        traceback: expect.stringContaining('boom'),
+        date_done: null,
+      });
+    });
+
+    it('has the Retry itself without one', () => {
+      const meta = metaOf(make().retry(REQUEST, new Retry('Retry in 3s', 3, { args: ['secret'] })));
+      expect(meta.result).toMatchObject({ exc_type: 'Retry', exc_message: ['Retry in 3s'] });
+      expect(JSON.stringify(meta)).not.toContain('secret');
+    });
+
+    it('is not stored for an ignored result, for nothing would replace it', () => {
+      const errors = { ignoreResult: true, storeErrorsEvenIfIgnored: true };
+      expect(make({}, errors).retry(REQUEST, new Retry())).toBeUndefined();
+    });
   });
 
   describe('STARTED', () => {

@@ -1,6 +1,6 @@
 import type { ResultRecord } from '../brokers/broker.port.js';
 import type { Clock } from '../clock/index.js';
-import { EncodeError, TaskRevokedError } from '../errors/task-queue.errors.js';
+import { EncodeError, type Retry, TaskRevokedError } from '../errors/task-queue.errors.js';
 import { encodeError } from '../messages/index.js';
 import { failureOf, shortened } from './failure.shortener.js';
 import { encodeMeta, isoWithOffset } from './task-meta.codec.js';
@@ -105,6 +105,14 @@ export class ResultRecorder {
   }
 
   /**
+   * RETRY, with the error that the task is retried for, or the `Retry` itself without one. As
+   * every state that is not final it is not stored for an ignored result.
+   */
+  retry(request: RecordedRequest, retry: Retry): ResultRecord | undefined {
+    return this.ignores(request) ? undefined : this.failed(request, 'RETRY', retry.cause ?? retry);
+  }
+
+  /**
    * REVOKED, with a `TaskRevokedError`.
    *
    * @param request - The id alone will do for a task that nobody has looked into; then only the
@@ -149,7 +157,7 @@ export class ResultRecorder {
 
   private failed(
     request: RecordedRequest | string,
-    state: 'FAILURE' | 'REVOKED',
+    state: 'FAILURE' | 'RETRY' | 'REVOKED',
     thrown: unknown,
   ): ResultRecord {
     const failure = failureOf(encodeError(thrown));

@@ -267,12 +267,7 @@ describe('parseSettings', () => {
     expect(warnings).toHaveLength(warned);
   });
 
-  it.each([
-    ['prefork', /worker processes/],
-    ['threads', /worker processes/],
-    ['solo', /worker_concurrency 1/],
-    ['turbo', /is not a pool: write 'async'/],
-  ])('refuses worker_pool %s', (raw, problem) => {
+  it.each([['turbo', /is not a pool: write 'async'/]])('refuses worker_pool %s', (raw, problem) => {
     expect(problemsOf({ ...BROKER, workerPool: raw })).toMatch(problem);
   });
 

@@ -149,27 +149,27 @@ export interface TaskQueueSettings {
   /**
    * Acknowledge a task when its outcome is recorded. false: before it runs, at most once. Default:
    * true. Celery's default: false. Here a task is at least once by default: it survives a lost
-   * worker. Not built yet: has no effect in this version. Celery's `task_acks_late`.
+   * worker. Celery's `task_acks_late`.
    */
   readonly taskAcksLate: boolean;
   /**
    * Acknowledge a late task that failed or timed out. Replaced by the next two settings. Default:
-   * true. Not built yet: has no effect in this version. Celery's `task_acks_on_failure_or_timeout`.
+   * true. Celery's `task_acks_on_failure_or_timeout`.
    */
   readonly taskAcksOnFailureOrTimeout: boolean;
   /**
    * Acknowledge a late task that failed. null: as task_acks_on_failure_or_timeout says. Default:
-   * null. Not built yet: has no effect in this version. Celery's `task_acks_on_failure`.
+   * null. Celery's `task_acks_on_failure`.
    */
   readonly taskAcksOnFailure: boolean | null;
   /**
    * Acknowledge a late task that timed out. null: as task_acks_on_failure_or_timeout says. Default:
-   * null. Not built yet: has no effect in this version. Celery's `task_acks_on_timeout`.
+   * null. Celery's `task_acks_on_timeout`.
    */
   readonly taskAcksOnTimeout: boolean | null;
   /**
    * Put a late task back when its worker process is lost. null: as task_acks_late says. Default:
-   * null. Not built yet: has no effect in this version. Celery's `task_reject_on_worker_lost`.
+   * null. Celery's `task_reject_on_worker_lost`.
    */
   readonly taskRejectOnWorkerLost: boolean | null;
   /**
@@ -179,14 +179,12 @@ export interface TaskQueueSettings {
   readonly taskTrackStarted: boolean;
   /**
    * Hard limit: a task that runs longer is ended with TimeLimitExceeded. 0 or null: none. Unit:
-   * seconds. Default: null. Not built yet: has no effect in this version. Celery's
-   * `task_time_limit`.
+   * seconds. Default: null. Celery's `task_time_limit`.
    */
   readonly taskTimeLimit: number | null;
   /**
    * Soft limit: the signal of a task that runs longer is aborted, and it may clean up. 0 or null:
-   * none. Unit: seconds. Default: null. Not built yet: has no effect in this version. Celery's
-   * `task_soft_time_limit`.
+   * none. Unit: seconds. Default: null. Celery's `task_soft_time_limit`.
    */
   readonly taskSoftTimeLimit: number | null;
   /**
@@ -268,13 +266,13 @@ export interface TaskQueueSettings {
    */
   readonly taskRoutes: readonly TaskRouter[] | null;
   /**
-   * Priority of tasks without one of their own, 0 to 9, higher first. null: 0. Default: null. Not
-   * built yet: has no effect in this version. Celery's `task_default_priority`.
+   * Priority of tasks without one of their own, 0 to 9, higher first. null: 0. Default: null.
+   * Celery's `task_default_priority`.
    */
   readonly taskDefaultPriority: number | null;
   /**
-   * Give tasks sent from a task the priority of that task. Default: false. Not built yet: has no
-   * effect in this version. Celery's `task_inherit_parent_priority`.
+   * Give tasks sent from a task the priority of that task. Default: false. Celery's
+   * `task_inherit_parent_priority`.
    */
   readonly taskInheritParentPriority: boolean;
   /**
@@ -587,10 +585,12 @@ export interface TaskQueueSettings {
    */
   readonly workerConcurrency: number | null;
   /**
-   * How tasks are run. async: many at a time in one process, on its event loop. Default: 'async'.
-   * Celery's default: 'prefork', which is not part of this version. Celery's `worker_pool`.
+   * Where tasks run. async: many at a time on the event loop of the worker. prefork: in child
+   * processes, one at a time each. threads: in threads, likewise. solo: one at a time in the worker
+   * itself. Default: 'async'. Celery's default: 'prefork'; most tasks of Node wait for I/O, and
+   * those run best in one process. Celery's `worker_pool`.
    */
-  readonly workerPool: 'async';
+  readonly workerPool: 'async' | 'prefork' | 'threads' | 'solo';
   /**
    * Queues that this worker consumes (-Q). Empty: those of task_queues, or the default queue.
    * Default: []. Not one of Celery's settings.
@@ -633,13 +633,13 @@ export interface TaskQueueSettings {
    */
   readonly workerAutoscaler: unknown;
   /**
-   * Tasks after which a child process is replaced. null: never. Default: null. Not built yet: has
-   * no effect in this version. Celery's `worker_max_tasks_per_child`.
+   * Tasks after which a child process is replaced. null: never. Default: null. Celery's
+   * `worker_max_tasks_per_child`.
    */
   readonly workerMaxTasksPerChild: number | null;
   /**
-   * Memory above which a child process is replaced. null: no limit. Unit: KiB. Default: null. Not
-   * built yet: has no effect in this version. Celery's `worker_max_memory_per_child`.
+   * Memory above which a child process is replaced. null: no limit. Unit: KiB. Default: null.
+   * Celery's `worker_max_memory_per_child`.
    */
   readonly workerMaxMemoryPerChild: number | null;
   /**
@@ -648,8 +648,8 @@ export interface TaskQueueSettings {
    */
   readonly workerLostWait: number;
   /**
-   * How long a new child process may take to start. Unit: seconds. Default: 4. Not built yet: has
-   * no effect in this version. Celery's `worker_proc_alive_timeout`.
+   * How long a new child process may take to start. Unit: seconds. Default: 60. Celery's default:
+   * 4.0; a child boots the whole application here. Celery's `worker_proc_alive_timeout`.
    */
   readonly workerProcAliveTimeout: number;
   /**

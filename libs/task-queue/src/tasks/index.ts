@@ -5,7 +5,14 @@ export { TaskExplorer } from './task.explorer.js';
 export { TaskInvoker } from './task.invoker.js';
 export { TaskMetadataAccessor } from './task-metadata.accessor.js';
 export { TaskNamespace } from './task-namespace.decorator.js';
-export type { BoundTaskOptions, SharedTaskOptions } from './task-options.interface.js';
+export type { RetryOptions } from './retry-options.interface.js';
+export { attemptTask } from './task.attempt.js';
+export type {
+  BoundTaskOptions,
+  RetryDelay,
+  RetryKwargs,
+  SharedTaskOptions,
+} from './task-options.interface.js';
 export { TaskRegistry } from './task.registry.js';
 export { TaskRequest } from './task-request.js';
 export type { DeliveryInfo, MessageProperties, TaskRequestInit } from './task-request.js';

@@ -52,12 +52,13 @@ describe('SharedTask', () => {
   it.each([
     [{ ignorResult: true }, "'ignorResult'. Did you mean 'ignoreResult'?"],
     [{ ignore_result: true }, "'ignore_result'. It is written 'ignoreResult'."],
-    [{ maxRetries: 3 }, "Celery's 'maxRetries' is not part of this version"],
-    [{ max_retries: 3 }, "Celery's 'maxRetries' is not part of this version"],
-    [{ timeLimt: 3 }, "If you mean Celery's 'timeLimit': it is not part of this version"],
+    [{ rateLimit: '1/s' }, "Celery's 'rateLimit' is not part of this version"],
+    [{ rate_limit: '1/s' }, "Celery's 'rateLimit' is not part of this version"],
+    [{ max_retries: 3 }, "It is written 'maxRetries'"],
+    [{ rateLimt: 3 }, "If you mean Celery's 'rateLimit': it is not part of this version"],
     [{ whatever123: 3 }, "'whatever123'. Remove it; the options are name, bind,"],
     [{ toString: 3 }, "'toString'"],
-    [{ maxRetries: undefined }, "'maxRetries'"],
+    [{ rateLimit: undefined }, "'rateLimit'"],
   ])('refuses the unknown option of %j', (options, sentence) => {
     expect(() => decorate(options)).toThrow(ImproperlyConfigured);
     expect(() => decorate(options)).toThrow(sentence);
@@ -83,6 +84,22 @@ describe('SharedTask', () => {
     [{ throws: TypeError }, 'a list of error classes; it is a function'],
     [{ throws: ['TypeError'] }, 'a list of error classes; it is a list'],
     [{ description: null }, 'a text; it is null'],
+    [{ priority: 10 }, 'from 0 to 9, higher first; it is 10'],
+    [{ maxRetries: -1 }, 'an integer from 0, or null for no end; it is -1'],
+    [{ maxRetries: Infinity }, 'or null for no end'],
+    [{ defaultRetryDelay: -1 }, 'seconds from 0, or a duration'],
+    [{ defaultRetryDelay: 'soon' }, 'seconds from 0, or a duration'],
+    [{ autoretryFor: TypeError }, 'a list of error classes; it is a function'],
+    [{ dontAutoretryFor: ['TypeError'] }, 'a list of error classes; it is a list'],
+    [{ retryKwargs: { max_retries: 3 } }, 'an object with maxRetries'],
+    [{ retryKwargs: { maxRetries: null } }, 'an object with maxRetries'],
+    [{ retryKwargs: 3 }, 'an object with maxRetries'],
+    [{ retryBackoff: 0.5 }, 'true, false, or whole seconds'],
+    [{ retryBackoffMax: '10m' }, 'whole seconds from 0'],
+    [{ retryJitter: 1 }, 'true or false'],
+    [{ retryDelay: 3 }, 'a function that gives seconds'],
+    [{ retryDelay: async () => 3 }, 'a function that gives seconds'],
+    [{ acksLate: 'no' }, 'true or false; it is "no"'],
   ])('refuses the value in %j', (options, sentence) => {
     expect(() => decorate(options)).toThrow(ImproperlyConfigured);
     expect(() => decorate(options)).toThrow(sentence);
@@ -142,7 +159,7 @@ describe('SharedTask', () => {
       }
     }
     // @ts-expect-error not an option of this version
-    const unknownOption = (): unknown => SharedTask({ maxRetries: 3 });
+    const unknownOption = (): unknown => SharedTask({ rateLimit: '1/s' });
     expect(unknownOption).not.toThrow();
     expect(accessor.getTask(methodOf(Mail, 'bound'))).toEqual({ bind: true });
   });

@@ -17,6 +17,18 @@ const BOOLEAN: OptionRule = {
   accepts: (value) => typeof value === 'boolean',
 };
 
+const ERROR_CLASSES: OptionRule = {
+  expected: 'a list of error classes',
+  accepts: (value) => Array.isArray(value) && value.every(isClass),
+};
+
+const DELAY_FORM = 'seconds from 0, or a duration such as "90s", "15m" or "2h"';
+
+const TIME_LIMIT: OptionRule = {
+  expected: 'seconds above 0, a duration such as "90s" or "15m", or null or 0 for none',
+  accepts: (value) => value === null || (readDuration(value) ?? -1) >= 0,
+};
+
 const RULES: Readonly<Record<keyof SharedTaskOptions, OptionRule>> = {
   name: {
     expected: NAME_FORM,
@@ -36,57 +48,70 @@ const RULES: Readonly<Record<keyof SharedTaskOptions, OptionRule>> = {
     accepts: (value) => (readDuration(value) ?? 0) > 0,
   },
   serializer: { expected: '"json"', accepts: (value) => value === 'json' },
-  throws: {
-    expected: 'a list of error classes',
-    accepts: (value) => Array.isArray(value) && value.every(isClass),
+  throws: ERROR_CLASSES,
+  timeLimit: TIME_LIMIT,
+  softTimeLimit: TIME_LIMIT,
+  priority: {
+    expected: 'an integer from 0 to 9, higher first',
+    accepts: (value) => isCount(value) && (value as number) <= 9,
   },
+  maxRetries: {
+    expected: 'an integer from 0, or null for no end',
+    accepts: (value) => value === null || isCount(value),
+  },
+  defaultRetryDelay: { expected: DELAY_FORM, accepts: isDelay },
+  autoretryFor: ERROR_CLASSES,
+  dontAutoretryFor: ERROR_CLASSES,
+  retryKwargs: {
+    expected: `an object with maxRetries (an integer from 0) and countdown (${DELAY_FORM}), or one of them`,
+    accepts: isRetryKwargs,
+  },
+  retryBackoff: {
+    expected: 'true, false, or whole seconds from 0',
+    accepts: (value) => typeof value === 'boolean' || isCount(value),
+  },
+  retryBackoffMax: { expected: 'whole seconds from 0', accepts: isCount },
+  retryJitter: BOOLEAN,
+  retryDelay: {
+    expected: 'a function that gives seconds, a Date, false or undefined',
+    accepts: (value) => typeof value === 'function' && !isAsync(value),
+  },
+  acksLate: BOOLEAN,
+  rejectOnWorkerLost: BOOLEAN,
+  acksOnFailure: BOOLEAN,
+  acksOnTimeout: BOOLEAN,
   description: { expected: 'a text', accepts: (value) => typeof value === 'string' },
 };
 
 /** Celery's task attributes that this version does not have. */
 const ABSENT_OPTIONS: ReadonlySet<string> = new Set([
-  'acksLate',
-  'acksOnFailure',
   'acksOnFailureOrTimeout',
-  'acksOnTimeout',
   'afterReturn',
-  'autoretryFor',
   'backend',
   'base',
   'beforeStart',
   'compression',
   'countdown',
-  'defaultRetryDelay',
-  'dontAutoretryFor',
   'exchange',
   'filter',
   'lazy',
-  'maxRetries',
   'onFailure',
   'onReplace',
   'onRetry',
   'onSuccess',
-  'priority',
   'pydantic',
   'pydanticContext',
   'pydanticDumpKwargs',
   'pydanticStrict',
   'rateLimit',
-  'rejectOnWorkerLost',
   'request',
   'resultreprMaxsize',
-  'retryBackoff',
-  'retryBackoffMax',
-  'retryJitter',
-  'retryKwargs',
   'routingKey',
   'sendEvents',
   'shadowName',
   'shared',
-  'softTimeLimit',
   'storeEagerResult',
   'strategy',
-  'timeLimit',
   'trail',
 ]);
 
@@ -145,9 +170,17 @@ export function checkTaskOptions(given: unknown, place: string): Readonly<Shared
           `${describe(value)}.`,
       );
     }
-    options[key] = Array.isArray(value) ? Object.freeze([...value]) : value;
+    options[key] = frozenCopy(value);
   }
   return Object.freeze(options);
+}
+
+/** What the caller does to a list or an object afterwards has no effect. */
+function frozenCopy(value: unknown): unknown {
+  if (Array.isArray(value)) {
+    return Object.freeze([...value]);
+  }
+  return typeof value === 'object' && value !== null ? Object.freeze({ ...value }) : value;
 }
 
 function unknownOption(key: string, place: string): string {
@@ -176,6 +209,32 @@ function unknownOption(key: string, place: string): string {
   return nearest
     ? `${start}. Did you mean '${nearest}'?`
     : `${start}. Remove it; the options are ${known.join(', ')}.`;
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isDelay(value: unknown): boolean {
+  return (readDuration(value) ?? -1) >= 0;
+}
+
+function isRetryKwargs(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    Object.entries(value).every(
+      ([key, item]) =>
+        item === undefined ||
+        (key === 'maxRetries' && isCount(item)) ||
+        (key === 'countdown' && isDelay(item)),
+    )
+  );
+}
+
+/** A promise would read as "retry", whatever it brings. */
+function isAsync(value: object): boolean {
+  return Object.prototype.toString.call(value) === '[object AsyncFunction]';
 }
 
 function isClass(value: unknown): boolean {

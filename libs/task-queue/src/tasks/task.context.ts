@@ -1,6 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Logger } from '@nestjs/common';
+import { Retry } from '../errors/task-queue.errors.js';
+import type { RetryOptions } from './retry-options.interface.js';
 import type { TaskRequest } from './task-request.js';
+import type { TaskRetries } from './task.retries.js';
 
 /** What a running task may ask of the worker. */
 export interface TaskServices {
@@ -31,6 +34,7 @@ const storage = new AsyncLocalStorage<TaskContext>();
 const NO_HEADERS: Readonly<Record<string, unknown>> = Object.freeze({});
 
 let abortContext: (context: TaskContext, reason: unknown) => void;
+let setRetries: (context: TaskContext, retries: TaskRetries | undefined) => void;
 
 /**
  * The running task, as the task sees it: Celery's `self` of a bound task. A method with
@@ -46,8 +50,13 @@ export class TaskContext {
   #controller: AbortController | undefined;
   #aborted: { readonly reason: unknown } | undefined;
   #logger: Logger | undefined;
+  /** Only while the task runs. */
+  #retries: TaskRetries | undefined;
 
   static {
+    setRetries = (context, retries) => {
+      context.#retries = retries;
+    };
     abortContext = (context, reason) => context.#abort(reason);
   }
 
@@ -116,6 +125,33 @@ export class TaskContext {
     await this.#services.updateState(this, state, meta);
   }
 
+  /**
+   * Ends this run, and has the task run again: same id, one more in `request.retries`, the state
+   * RETRY in between. Celery's `self.retry`. `throw self.retry(...)` reads well and does the same.
+   *
+   * `expires`, the headers, the queue and the priority of the call stay unless an option says
+   * otherwise. With `throw: false` it returns the `Retry`; see there.
+   *
+   * Outside the run of the task (in a test, or after its end) there is nothing to retry: it
+   * throws `exc` then, or a `Retry` without one.
+   *
+   * @throws Retry - The task is to be run again; the worker takes it from there.
+   * @throws `exc`, or MaxRetriesExceededError without one, when no retry is left.
+   * @throws TypeError - An option is unknown or wrong.
+   */
+  retry(options?: RetryOptions & { readonly throw?: true | null }): never;
+  retry(options: RetryOptions): Retry;
+  retry(options: RetryOptions = {}): Retry {
+    if (!this.#retries || storage.getStore() !== this) {
+      throw options.exc ?? new Retry();
+    }
+    const retry = this.#retries.ask(options);
+    if (options.throw === false) {
+      return retry;
+    }
+    throw retry;
+  }
+
   #abort(reason: unknown): void {
     this.#aborted ??= { reason };
     // A controller ignores all but its first abort.
@@ -127,4 +163,14 @@ export class TaskContext {
 export function createTaskContext(init: TaskContextInit): TaskContextControl {
   const context = new TaskContext(init);
   return { context, abort: (reason) => abortContext(context, reason) };
+}
+
+/** From now on `context.retry()` asks `retries`. */
+export function beginAttempt(context: TaskContext, retries: TaskRetries): void {
+  setRetries(context, retries);
+}
+
+/** The run is over: there is nothing to retry any more. */
+export function endAttempt(context: TaskContext): void {
+  setRetries(context, undefined);
 }

@@ -15,6 +15,7 @@ import {
 import { isObservable, lastValueFrom } from 'rxjs';
 import { ControlFlow, isError } from '../errors/task-queue.errors.js';
 import { joinArguments, resolveParameters } from './task-arguments.util.js';
+import { attemptTask } from './task.attempt.js';
 import { TASK_CONTEXT_TYPE } from './task.constants.js';
 import { TaskContext } from './task.context.js';
 import type { RegisteredTask, TaskDefinition, TaskMethod } from './task-definition.interface.js';
@@ -49,7 +50,8 @@ export class TaskInvoker {
    *
    * An error thrown by a guard, an interceptor or a pipe is the outcome of the task, as one
    * thrown by the method. A filter that returns a value makes that the task's; one that returns
-   * `undefined` leaves the error as it is. `Ignore` and `Reject` pass by the filters.
+   * `undefined` leaves the error as it is. `Ignore`, `Reject` and `Retry` pass by the filters.
+   * Automatic retries come last, for what all of these let through.
    *
    * @throws ImproperlyConfigured when something bound to the task could not take effect.
    */
@@ -57,10 +59,11 @@ export class TaskInvoker {
     this.resolver.assertResolvable(wrapper, definition);
     // Compiled at the first call: global enhancers may still be added after the start.
     let runner: Runner | undefined;
-    const execute: RegisteredTask['invoke'] = async (context, args, kwargs) => {
-      runner ??= this.compile(wrapper, definition);
-      return settle(await runner(context, joinArguments(args, kwargs)));
-    };
+    const execute: RegisteredTask['invoke'] = (context, args, kwargs) =>
+      attemptTask(context, definition.options, async () => {
+        runner ??= this.compile(wrapper, definition);
+        return settle(await runner(context, joinArguments(args, kwargs)));
+      });
     return (context, args, kwargs) =>
       TaskContext.current() === context
         ? execute(context, args, kwargs)

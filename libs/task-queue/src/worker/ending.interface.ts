@@ -1,4 +1,4 @@
-import type { Delivery, Outcome } from '../brokers/broker.port.js';
+import type { Delivery, Outcome, OutgoingTask } from '../brokers/broker.port.js';
 
 /** What is to become of a delivery; the pump carries it out. */
 export type Ending =
@@ -7,6 +7,14 @@ export type Ending =
       readonly kind: 'finish';
       readonly outcome: Outcome;
       /** Called when the outcome is recorded: log lines, hooks. Must not throw. */
+      readonly recorded?: () => void;
+    }
+  | {
+      /** Put it back under a new message, with a state that is not final. */
+      readonly kind: 'retry';
+      readonly task: OutgoingTask;
+      readonly outcome: Pick<Outcome, 'record' | 'announce'>;
+      /** As of `finish`. */
       readonly recorded?: () => void;
     }
   | {

@@ -3,6 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { TaskQueueError } from '../errors/task-queue.errors.js';
 import type { TaskQueueSettings } from '../settings/index.js';
 import { TASK_QUEUE_SETTINGS } from '../settings/settings.token.js';
+import { findParentPort, runPoolChild } from './pools/index.js';
 import { TaskWorker } from './task.worker.js';
 import type { WorkerOptions } from './worker-options.js';
 import { parseWorkerArguments } from './worker.cli.js';
@@ -24,10 +25,18 @@ export interface RunWorkerOptions extends WorkerOptions {
  * one, more than a second later, is cold: tasks are handed back at once, and the exit code is 1.
  * The exit code is 2 when the worker cannot start.
  *
+ * The pools `prefork` and `threads` start the main file again for each of their children: there
+ * it boots the module and runs the tasks that the worker sends. So call it in the main file, and
+ * keep what only the worker itself should do out of it.
+ *
  * @param module - The root module; it imports `TaskQueueModule` and the modules with the tasks.
  * @param options - Win over the settings; the command line wins over both.
  */
 export async function runWorker(module: Type, options: RunWorkerOptions = {}): Promise<void> {
+  const port = findParentPort();
+  if (port) {
+    return runPoolChild(module, port);
+  }
   const command = parseWorkerArguments(options.argv ?? process.argv.slice(2));
   if (command.kind === 'exit') {
     process.exitCode = command.code;

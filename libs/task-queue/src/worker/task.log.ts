@@ -46,6 +46,18 @@ export class TaskLog {
     this.sink.error(what, stackOf(thrown));
   }
 
+  /** @param what - The message of the `Retry`. */
+  retried(name: string, id: string, what: string): void {
+    if (this.isInfo) {
+      this.sink.log(`Task ${label(name, id)} retry: ${oneLine(what)}`);
+    }
+  }
+
+  /** A task that failed, and is not acknowledged. */
+  putBack(name: string, id: string): void {
+    this.sink.warn(`Task ${label(name, id)} is put back unacknowledged, to be run again`);
+  }
+
   ignored(name: string, id: string): void {
     if (this.isInfo) {
       this.sink.log(`Task ${label(name, id)} ignored`);
@@ -104,6 +116,11 @@ export class TaskLog {
   }
 }
 
+/** What an error says of itself, on one line. */
+function oneLine(text: string): string {
+  return UNPRINTABLE.test(text) ? shown(text, REPR_LENGTH) : text;
+}
+
 const LONGEST_LABEL = 200;
 // Names and ids may come from anybody: one with a line break could forge a line of the log.
 const UNPRINTABLE = /[\p{C}\u2028\u2029]/u;
@@ -114,8 +131,8 @@ function label(name: string, id?: string): string {
   return id === undefined ? text : `${text}[${label(id)}]`;
 }
 
-function shown(text: string): string {
-  return reprValue(text, LONGEST_LABEL).slice(1, -1);
+function shown(text: string, length = LONGEST_LABEL): string {
+  return reprValue(text, length).slice(1, -1);
 }
 
 function stackOf(thrown: unknown): string | undefined {

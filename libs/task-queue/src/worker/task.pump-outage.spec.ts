@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { Broker, Delivery, LeaseKeeper, OutgoingTask } from '../brokers/broker.port.js';
+import type { Broker, Delivery, Lease, LeaseKeeper, OutgoingTask } from '../brokers/broker.port.js';
 import { MemoryBroker, MemoryStore } from '../brokers/memory/index.js';
 import { ManualClock } from '../clock/index.js';
 import { LeaseLostError, OperationalError } from '../errors/task-queue.errors.js';
@@ -89,6 +89,7 @@ let leases: LeaseKeeper;
 let pump: TaskPump;
 let lines: string[];
 let recorded: string[];
+let mayHandBack: ((lease: Lease) => boolean) | undefined;
 let running: Map<string, (ending?: Ending) => void>;
 
 function tasks(count: number, queue = 'a'): OutgoingTask[] {
@@ -128,6 +129,7 @@ async function start(
     queues,
     concurrency,
     handle,
+    mayHandBack: (lease) => mayHandBack?.(lease) ?? true,
     leases,
     clock,
     logger: { debug: note, log: note, warn: note, error: note },
@@ -151,6 +153,7 @@ beforeEach(() => {
   obstacle = new Obstacle();
   lines = [];
   recorded = [];
+  mayHandBack = undefined;
   running = new Map();
 });
 
@@ -439,6 +442,17 @@ describe('abandon', () => {
     expect(recorded).toEqual(['a-0']);
     expect(running.size).toBe(1);
     expect(await broker.locate('a-1')).toEqual({ queue: 'a', state: 'waiting' });
+  });
+
+  it('leaves the lease of a task that may not run again, and counts it not', async () => {
+    mayHandBack = ({ id }) => id !== 'a-0';
+    await broker.publish(tasks(2));
+    await start(2);
+    expect(await pump.abandon()).toBe(1);
+    expect(await broker.locate('a-0')).toEqual({ queue: 'a', state: 'active' });
+    expect(await broker.locate('a-1')).toEqual({ queue: 'a', state: 'waiting' });
+    clock.advance(30_000);
+    expect(await broker.reclaim('a')).toEqual(['a-0']);
   });
 
   it('does not wait for a store that hangs longer than 3 s', async () => {

@@ -127,6 +127,32 @@ describe('one queue', () => {
     expect(ran).toEqual(['a-0']);
   });
 
+  it('runs a task again that is retried: at once at its end, or when it is due', async () => {
+    await broker.publish(tasks('a', 2));
+    const recorded: string[] = [];
+    await start(['a'], 1, async ({ data, lease: { id } }) => {
+      if (data === 'done' || id !== 'a-0') return DONE;
+      const dueAt = data === '{}' ? undefined : clock.now() + 1000;
+      const task = { id, name: 'tests.task', queue: 'a', data: data === '{}' ? 'later' : 'done' };
+      return {
+        kind: 'retry',
+        task: { ...task, ...(dueAt !== undefined && { dueAt }) },
+        outcome: { record: { id, status: 'RETRY', payload: '{"status":"RETRY"}', ttl: null } },
+        recorded: () => void recorded.push(id),
+      };
+    });
+    await until(() => ran.length === 3);
+    expect(ran).toEqual(['a-0', 'a-1', 'a-0']);
+    await until(() => recorded.length === 2);
+    expect(await broker.results.get('a-0')).toBe('{"status":"RETRY"}');
+    expect(await broker.locate('a-0')).toEqual({ queue: 'a', state: 'delayed' });
+    await clock.advanceAsync(999);
+    expect(ran).toHaveLength(3);
+    await clock.advanceAsync(1);
+    expect(ran).toHaveLength(4);
+    expect(await broker.locate('a-0')).toBeUndefined();
+  });
+
   it('that fills all slots with tasks that go back is not lost', async () => {
     await broker.publish(tasks('a', 1));
     await start(['a'], 1, async ({ postponements }) =>

@@ -1,7 +1,15 @@
 import type { BrokerLogger } from '../brokers/broker-options.interface.js';
-import type { Broker, Delivery, Fetched, Lease, LeaseKeeper } from '../brokers/broker.port.js';
+import type {
+  Broker,
+  Delivery,
+  Fetched,
+  Lease,
+  LeaseKeeper,
+  OutgoingTask,
+} from '../brokers/broker.port.js';
 import type { Clock, Timer } from '../clock/index.js';
 import { LeaseLostError } from '../errors/task-queue.errors.js';
+import { DueTimers } from './due-timers.js';
 import type { DeliveryHandler, Ending } from './ending.interface.js';
 import { Pauses } from './pauses.js';
 import { QueueShare } from './queue-share.js';
@@ -19,6 +27,8 @@ export interface TaskPumpDeps {
   /** How many tasks run at a time, over all queues. */
   readonly concurrency: number;
   readonly handle: DeliveryHandler;
+  /** Whether a task may be handed back in a cold stop. Default: always. */
+  readonly mayHandBack?: (lease: Lease) => boolean;
   readonly leases: LeaseKeeper;
   readonly clock: Clock;
   readonly logger: BrokerLogger;
@@ -33,7 +43,7 @@ export class TaskPump {
   private readonly share: QueueShare;
   private readonly store: StoreWatch;
   private readonly held = new Map<string, Delivery>();
-  private readonly dueTimers = new Map<string, { at: number; timer: Timer }>();
+  private readonly due: DueTimers;
   private readonly idleListeners: (() => void)[] = [];
   private readonly pauses: Pauses;
   private retryTimer: Timer | undefined;
@@ -50,6 +60,7 @@ export class TaskPump {
     this.share = new QueueShare(deps.queues, () => deps.clock.now());
     this.store = new StoreWatch(deps.broker.description, deps.logger);
     this.pauses = new Pauses(deps.clock);
+    this.due = new DueTimers(deps.clock, (queue) => this.nudge(queue));
   }
 
   /** How many tasks are held. */
@@ -104,7 +115,7 @@ export class TaskPump {
     this.held.clear();
     const handBacks = deliveries.map(({ lease }) => {
       this.deps.leases.remove(lease);
-      return this.handBack(lease);
+      return this.deps.mayHandBack?.(lease) === false ? undefined : this.handBack(lease);
     });
     // What a fetch or a finish under way brings is handed back when it comes.
     const fetched = this.isIdle ? undefined : this.idle();
@@ -253,6 +264,11 @@ export class TaskPump {
     inARow: number,
   ): Promise<Delivery | undefined> {
     const { broker } = this.deps;
+    if (ending.kind === 'retry') {
+      await broker.retry(lease, ending.task, ending.outcome);
+      this.noteRetry(ending.task);
+      return undefined;
+    }
     if (ending.kind !== 'finish') {
       await (ending.kind === 'release'
         ? broker.release(lease)
@@ -282,7 +298,7 @@ export class TaskPump {
 
   private reportRecorded(ending: Ending): void {
     try {
-      if (ending.kind === 'finish') {
+      if (ending.kind === 'finish' || ending.kind === 'retry') {
         ending.recorded?.();
       }
     } catch (error) {
@@ -337,16 +353,18 @@ export class TaskPump {
 
   /** Looks at `queue` again when its next delayed task is due. */
   private noteDue(queue: string, at: number | undefined): void {
-    const planned = this.dueTimers.get(queue);
-    if (at === undefined || !this.isRunning || (planned && planned.at <= at)) {
-      return;
+    if (at !== undefined && this.isRunning) {
+      this.due.note(queue, at);
     }
-    planned?.timer.clear();
-    const timer = this.deps.clock.setTimer(at - this.deps.clock.now(), () => {
-      this.dueTimers.delete(queue);
-      this.nudge(queue);
-    });
-    this.dueTimers.set(queue, { at, timer });
+  }
+
+  /** A task of this worker's queues that runs again needs no other sign of work. */
+  private noteRetry({ dueAt, queue }: OutgoingTask): void {
+    if (dueAt === undefined) {
+      this.share.markReady(queue);
+    } else if (this.share.names.includes(queue)) {
+      this.noteDue(queue, dueAt);
+    }
   }
 
   private storeFailed(error: unknown): void {
@@ -390,8 +408,7 @@ export class TaskPump {
   }
 
   private clearTimers(): void {
-    this.dueTimers.forEach(({ timer }) => timer.clear());
-    this.dueTimers.clear();
+    this.due.clear();
     this.retryTimer?.clear();
     this.retryTimer = undefined;
   }

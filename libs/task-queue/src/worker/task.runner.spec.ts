@@ -1,8 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { Delivery } from '../brokers/broker.port.js';
+import { ElsewhereBackend, Harness, type Body } from '../../../../test/support/runner-harness.js';
 import { MemoryBroker } from '../brokers/memory/index.js';
-import { ManualClock } from '../clock/index.js';
 import {
   Ignore,
   LeaseLostError,
@@ -10,131 +9,8 @@ import {
   Reject,
   WorkerLostError,
 } from '../errors/task-queue.errors.js';
-import { CodecRegistry, encodeEnvelope, type TaskHeaders } from '../messages/index.js';
-import {
-  BrokerStoreBackend,
-  decodeMeta,
-  ResultRecorder,
-  type ResultBackend,
-  type TaskMeta,
-} from '../results/index.js';
-import { parseSettings, type TaskQueueSettingsInput } from '../settings/index.js';
-import {
-  TaskRegistry,
-  type RegisteredTask,
-  type SharedTaskOptions,
-  type TaskContext,
-} from '../tasks/index.js';
-import type { Ending } from './ending.interface.js';
-import { AsyncPool } from './pools/async.pool.js';
-import { TaskLog } from './task.log.js';
-import { TaskRunner } from './task.runner.js';
-
-type Body = (context: TaskContext, ...args: unknown[]) => unknown;
-type FinishEnding = Extract<Ending, { kind: 'finish' }>;
-
-/** A backend that is not the broker's store, and can be made to fail. */
-class ElsewhereBackend extends BrokerStoreBackend {
-  override readonly inBroker = false as unknown as true;
-  failures = 0;
-  attempts = 0;
-
-  override async store(record: Parameters<ResultBackend['store']>[0]): Promise<boolean> {
-    this.attempts += 1;
-    if (this.failures > 0) {
-      this.failures -= 1;
-      throw new OperationalError('The result store is away.');
-    }
-    return super.store(record);
-  }
-}
-
-class Harness {
-  readonly clock = new ManualClock();
-  readonly broker = new MemoryBroker({ clock: this.clock, leaseDuration: 30_000 });
-  readonly registry = new TaskRegistry();
-  readonly lines: string[] = [];
-  readonly backend: ResultBackend;
-  readonly runner: TaskRunner;
-  private tokens = 0;
-
-  constructor(
-    input: TaskQueueSettingsInput = {},
-    elsewhere?: (broker: MemoryBroker) => ResultBackend,
-  ) {
-    const { settings } = parseSettings({ brokerUrl: 'memory://', ...input }, { source: 'test' });
-    const { broker, clock, registry } = this;
-    this.backend = elsewhere?.(broker) ?? new BrokerStoreBackend(broker);
-    const codecs = new CodecRegistry();
-    const note = (level: string) => (text: string, stack?: string) =>
-      void this.lines.push(`${level}: ${text}${stack === undefined ? '' : '\n' + stack}`);
-    const sink = { log: note('log'), warn: note('warn'), error: note('error') };
-    this.runner = new TaskRunner({
-      registry,
-      recorder: new ResultRecorder(settings, clock, (name) =>
-        registry.has(name) ? registry.get(name).options : undefined,
-      ),
-      backend: this.backend,
-      broker,
-      codecs,
-      acceptContent: codecs.acceptList(['json']),
-      settings,
-      clock,
-      nodeName: 'celery@host',
-      pool: new AsyncPool(4),
-      log: new TaskLog(sink, true),
-    });
-  }
-
-  task(name: string, body: Body, options: SharedTaskOptions = {}): this {
-    this.registry.register({
-      name,
-      options,
-      place: `Tests.${name}`,
-      definition: {} as RegisteredTask['definition'],
-      invoke: async (context, args) => body(context, ...args),
-    });
-    return this;
-  }
-
-  message(args: unknown[] = [], headers: TaskHeaders = {}): string {
-    return encodeEnvelope({ id: 'id', task: 'task', args, kwargs: {}, headers }, { maxBytes: 1e9 });
-  }
-
-  delivery(fields: Partial<Delivery> = {}): Delivery {
-    this.tokens += 1;
-    return {
-      lease: { id: 'id-1', queue: 'celery', token: `token-${this.tokens}` },
-      name: 'task',
-      data: this.message(),
-      publishedAt: this.clock.now(),
-      redeliveries: 0,
-      postponements: 0,
-    revoked: false,
-      ...fields,
-    };
-  }
-
-  async run(fields: Partial<Delivery> = {}): Promise<Ending> {
-    return this.runner.handle(this.delivery(fields));
-  }
-
-  /** Runs a delivery that finishes, and says so to the log as the pump does. */
-  async finish(fields: Partial<Delivery> = {}): Promise<{
-    ending: FinishEnding;
-    meta: TaskMeta | undefined;
-    failure: { exc_type: string; exc_message: unknown };
-  }> {
-    const ending = await this.run(fields);
-    if (ending.kind !== 'finish') {
-      throw new Error(`The ending is ${ending.kind}.`);
-    }
-    ending.recorded?.();
-    const { record } = ending.outcome;
-    const meta = record ? decodeMeta(record.payload) : undefined;
-    return { ending, meta, failure: meta?.result as never };
-  }
-}
+import { decodeMeta, type ResultBackend, type TaskMeta } from '../results/index.js';
+import type { TaskContext } from '../tasks/index.js';
 
 let harness: Harness;
 beforeEach(() => {
@@ -280,14 +156,6 @@ describe('a task that throws', () => {
     });
     const { ending } = await harness.finish();
     expect(ending.outcome.deadLetter).toBe('The task rejected its message.');
-  });
-
-  it('Reject with requeue puts the message back', async () => {
-    harness.task('task', () => {
-      throw new Reject('later', true);
-    });
-    expect(await harness.run()).toEqual({ kind: 'release' });
-    expect(harness.lines.at(-1)).toBe('warn: Task task[id-1] reject requeue=yes');
   });
 });
 

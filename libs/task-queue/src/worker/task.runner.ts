@@ -1,104 +1,83 @@
 import { performance } from 'node:perf_hooks';
-import type { Broker, Delivery, Lease, ResultRecord } from '../brokers/broker.port.js';
-import type { Clock } from '../clock/index.js';
-import {
-  DecodeError,
-  Ignore,
-  LeaseLostError,
-  NotRegistered,
-  Reject,
-  WorkerLostError,
-} from '../errors/task-queue.errors.js';
-import { decodeArgs, decodeEnvelope, parseIsoDate, type CodecRegistry } from '../messages/index.js';
-import type { DecodedEnvelope } from '../messages/index.js';
-import type { RecordedRequest, ResultBackend, ResultRecorder } from '../results/index.js';
+import type { Delivery, Lease } from '../brokers/broker.port.js';
+import { Ignore, isError, Reject, Retry, TimeLimitExceeded } from '../errors/task-queue.errors.js';
+import { parseIsoDate } from '../messages/index.js';
 import {
   createTaskContext,
-  TaskRequest,
   type RegisteredTask,
   type TaskContext,
-  type TaskContextControl,
-  type TaskRegistry,
+  type TaskRequest,
   type TaskServices,
+  type TaskContextControl,
 } from '../tasks/index.js';
+import { acksLate, runsAgainWhenFailed, runsAgainWhenLost, type AckSettings } from './acks.js';
+import { DeliveryReader, type DeliveryReaderDeps, type ReadTask } from './delivery.reader.js';
 import type { Ending } from './ending.interface.js';
-import { Pauses } from './pauses.js';
-import type { Pool } from './pools/pool.port.js';
-import type { TaskLog } from './task.log.js';
+import { Endings, shownName, type EndingsDeps, type EndingSettings } from './endings.js';
+import { ChildLostError, type Pool } from './pools/index.js';
+import { ResultStorer, type ResultStorerDeps } from './result.storer.js';
+import { RunningTasks } from './running.tasks.js';
+import type { LimitWatch, TimeLimits } from './time-limits.js';
 
-export interface RunnerSettings {
-  readonly taskMaxRedeliveries: number;
-  /** Seconds. */
-  readonly taskUnknownGrace: number;
+export interface RunnerSettings extends EndingSettings, AckSettings {
   readonly taskIgnoreResult: boolean;
 }
 
-export interface TaskRunnerDeps {
-  readonly registry: Pick<TaskRegistry, 'get' | 'has'>;
-  readonly recorder: ResultRecorder;
-  readonly backend: ResultBackend;
-  readonly broker: Pick<Broker, 'announce'>;
-  readonly codecs: CodecRegistry;
-  readonly acceptContent: ReadonlySet<string>;
+export interface TaskRunnerDeps extends DeliveryReaderDeps, EndingsDeps, ResultStorerDeps {
   readonly settings: RunnerSettings;
-  readonly clock: Clock;
-  /** The node's name, `celery@host`. */
-  readonly nodeName: string;
   readonly pool: Pool;
-  readonly log: TaskLog;
+  readonly limits: Pick<TimeLimits, 'watch'>;
 }
 
-/** Pauses between attempts to store a result elsewhere, milliseconds. */
-const STORE_PAUSES = [50, 200, 1000, 5000] as const;
+/** A delivery of a task that is known here. */
+type Runnable = ReadTask & { readonly task: RegisteredTask };
 
-/** A task of unknown name is looked at this often during its grace. */
-const LOOKS_PER_GRACE = 6;
-const LONGEST_LOOK_PAUSE = 10_000;
-
-/** A task that runs now. */
-interface Run {
-  readonly lease: Lease;
-  readonly control: TaskContextControl;
-  /** Its lease is over: nothing may be recorded any more. */
-  isLost: boolean;
-}
-
-/** Turns a delivery into an ending: reads the message, runs the task, makes the record. */
+/**
+ * Turns a delivery into an ending: reads the message (`DeliveryReader`), runs the task in the
+ * pool, and says what is to become of it (`Endings`).
+ */
 export class TaskRunner implements TaskServices {
-  private readonly running = new Map<RecordedRequest, Run>();
-  private readonly pauses: Pauses;
-  private abandoned = false;
+  private readonly running = new RunningTasks();
+  private readonly reader: DeliveryReader;
+  private readonly storer: ResultStorer;
+  private readonly endings: Endings;
 
   constructor(private readonly deps: TaskRunnerDeps) {
-    this.pauses = new Pauses(deps.clock);
+    this.reader = new DeliveryReader(deps);
+    this.storer = new ResultStorer(deps, this.running);
+    this.endings = new Endings(deps, this.storer);
   }
 
   /** Never rejects. */
   async handle(delivery: Delivery): Promise<Ending> {
     try {
-      return await this.decide(delivery);
+      const read = this.reader.read(delivery);
+      return isReadable(read)
+        ? await this.decide(read)
+        : await this.endings.invalid(delivery, read);
     } catch (error) {
-      // A fault of ours: the message is not lost, and the log says what happened.
-      return this.faulty(delivery, error);
+      return this.endings.faulty(delivery, error);
     }
   }
 
   /** Tells a running task that its lease is lost: what it does cannot be recorded any more. */
   leaseLost(lease: Lease): void {
-    for (const run of this.running.values()) {
-      if (run.lease.token === lease.token && run.lease.id === lease.id) {
-        run.isLost = true;
-        run.control.abort(new LeaseLostError(lease.id));
-      }
-    }
+    this.running.leaseLost(lease);
   }
 
   /** Cold shutdown: tells every running task, and stops trying to store. */
   abandonAll(): void {
-    this.abandoned = true;
-    const reason = new WorkerLostError('The worker is shutting down and handed this task back.');
-    this.running.forEach(({ control }) => control.abort(reason));
-    this.pauses.endAll();
+    this.running.abandonAll();
+    this.storer.giveUp();
+  }
+
+  /**
+   * Whether another worker may run the task in a cold shutdown: not when it has begun here and
+   * is to run once at most. Such a task is left to its lease, as if this worker were lost.
+   */
+  mayHandBack(lease: Lease): boolean {
+    const run = this.running.find(lease);
+    return !run?.hasBegun || run.acksLate;
   }
 
   async updateState(
@@ -108,261 +87,203 @@ export class TaskRunner implements TaskServices {
   ): Promise<void> {
     const record = this.deps.recorder.custom(context.request, state, meta);
     // Of a task that was handed on, or has ended, nothing is stored: its state is another's now.
-    if (record && this.mayStore(context.request)) {
-      await this.storeState(record);
+    if (record && this.running.mayStore(context.request)) {
+      await this.storer.state(record);
     }
   }
 
-  private async decide(delivery: Delivery): Promise<Ending> {
-    const { lease, name } = delivery;
-    let envelope: DecodedEnvelope;
-    let args: unknown[];
-    let kwargs: Record<string, unknown>;
-    try {
-      envelope = decodeEnvelope(delivery.data, { acceptContent: this.deps.acceptContent });
-      if (name === '') {
-        throw new DecodeError('It has no task name.');
-      }
-      const codec = this.deps.codecs.resolve(envelope.contentType);
-      ({ args, kwargs } = decodeArgs(envelope.payload, codec));
-    } catch (error) {
-      return this.invalid(delivery, error as Error);
+  private decide(read: ReadTask): Promise<Ending> | Ending {
+    const { clock, settings } = this.deps;
+    const { delivery, redeliveries, request, task } = read;
+    if (delivery.revoked) {
+      return this.endings.revoked(read, 'revoked');
     }
-    const task = this.deps.registry.has(name) ? this.deps.registry.get(name) : undefined;
-    const request = this.request(delivery, envelope, args, kwargs, task);
-    if (isExpired(request, this.deps.clock.now())) {
-      return this.expired(request);
+    if (isExpired(request, clock.now())) {
+      return this.endings.revoked(read, 'expired');
     }
     if (!task) {
-      return this.unknownTask(delivery, request);
+      return this.endings.unknownTask(read);
     }
-    if (delivery.redeliveries > this.deps.settings.taskMaxRedeliveries) {
-      return this.lostTooOften(delivery, request);
+    if (delivery.redeliveries > 0 && !runsAgainWhenLost(task.options, settings)) {
+      return this.endings.workerLost(read, this.contextOf(request));
     }
-    return this.run(task, request, lease);
+    if (redeliveries > settings.taskMaxRedeliveries) {
+      return this.endings.lostTooOften(read, this.contextOf(request));
+    }
+    return this.run({ ...read, task });
   }
 
-  private async run(task: RegisteredTask, request: TaskRequest, lease: Lease): Promise<Ending> {
-    this.deps.log.received(request.shadow ?? request.task, request.id);
+  /** Of a task that is not run here: for its hooks. */
+  private contextOf(request: TaskRequest): TaskContext {
+    return createTaskContext({ request, services: this }).context;
+  }
+
+  private async run(read: Runnable): Promise<Ending> {
+    const { delivery, request, task } = read;
+    this.deps.log.received(shownName(read), request.id);
+    this.deps.hooks.received(request);
     const control = createTaskContext({ request, services: this });
-    this.running.set(request, { lease, control, isLost: false });
+    const run = {
+      lease: delivery.lease,
+      control,
+      acksLate: acksLate(task.options, this.deps.settings),
+      hasBegun: false,
+      isLost: false,
+    };
+    this.running.add(request, run);
     try {
       await this.storeStarted(request);
-      if (this.isHandedOn(request)) {
+      if (this.running.isHandedOn(request)) {
         return { kind: 'release' };
       }
-      return await this.runToEnd(task, request, control.context);
+      run.hasBegun = true;
+      return await this.runToEnd(read, control);
     } finally {
       this.running.delete(request);
     }
   }
 
-  private async runToEnd(
-    task: RegisteredTask,
-    request: TaskRequest,
-    context: TaskContext,
-  ): Promise<Ending> {
-    const { log, pool } = this.deps;
-    const name = request.shadow ?? request.task;
+  private async runToEnd(read: Runnable, control: TaskContextControl): Promise<Ending> {
+    const { hooks, limits, log, pool, recorder } = this.deps;
+    const { context } = control;
+    const { request, task } = read;
+    let watch: LimitWatch | undefined;
+    hooks.prerun(context);
     const begin = performance.now();
     try {
       const { args, kwargs } = request;
-      const value = await pool.run({ task, context, args, kwargs });
-      const record = this.deps.recorder.success(request, value);
-      const runtime = (performance.now() - begin) / 1000;
-      return await this.finish(request, record, () =>
-        log.succeeded(name, request.id, runtime, value),
-      );
-    } catch (thrown) {
-      return await this.raised(task, request, name, thrown);
-    }
-  }
-
-  private raised(
-    task: RegisteredTask,
-    request: TaskRequest,
-    name: string,
-    thrown: unknown,
-  ): Promise<Ending> | Ending {
-    const { log, recorder } = this.deps;
-    if (thrown instanceof Ignore) {
-      return this.finish(request, undefined, () => log.ignored(name, request.id));
-    }
-    if (thrown instanceof Reject) {
-      log.rejected(name, request.id, thrown.requeue);
-      return thrown.requeue
-        ? { kind: 'release' }
-        : this.finish(
-            request,
-            recorder.failure(request, thrown),
-            undefined,
-            thrown.reason ?? 'The task rejected its message.',
-          );
-    }
-    const isExpected = task.options.throws?.some((cls) => thrown instanceof cls) ?? false;
-    return this.finish(request, recorder.failure(request, thrown), () =>
-      isExpected
-        ? log.raisedExpected(name, request.id, thrown)
-        : log.raisedUnexpected(name, request.id, thrown),
-    );
-  }
-
-  private invalid({ lease, name }: Delivery, error: Error): Promise<Ending> {
-    const request = bareRequest(lease.id, name);
-    const record = this.deps.recorder.failure(request, error);
-    return this.finish(
-      request,
-      record,
-      () => this.deps.log.invalid(lease.id, lease.queue, error.message),
-      error.message,
-    );
-  }
-
-  private faulty({ lease, name }: Delivery, error: unknown): Promise<Ending> {
-    const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    const request = bareRequest(lease.id, name);
-    return this.finish(
-      request,
-      this.deps.recorder.failure(request, error),
-      () => this.deps.log.fault(lease.id, lease.queue, reason),
-      `The worker failed: ${reason}`,
-    );
-  }
-
-  private expired(request: TaskRequest): Promise<Ending> {
-    const record = this.deps.recorder.revoked(request, 'expired');
-    const name = request.shadow ?? request.task;
-    return this.finish(request, record, () => this.deps.log.revoked(name, request.id));
-  }
-
-  private unknownTask(delivery: Delivery, request: TaskRequest): Promise<Ending> | Ending {
-    const { log, recorder, settings } = this.deps;
-    const grace = settings.taskUnknownGrace * 1000;
-    const pause = Math.min(grace / LOOKS_PER_GRACE, LONGEST_LOOK_PAUSE);
-    if (grace > 0 && delivery.postponements * pause < grace) {
-      log.unknown(request.task, request.id, pause / 1000);
-      return { kind: 'postpone', delay: pause };
-    }
-    const record = recorder.failure(request, new NotRegistered(request.task));
-    return this.finish(request, record, () => log.notRegistered(request.task, request.id));
-  }
-
-  private lostTooOften(delivery: Delivery, request: TaskRequest): Promise<Ending> {
-    const reason =
-      `A worker was lost while it ran this task, ${delivery.redeliveries} times: more than ` +
-      `task_max_redeliveries (${this.deps.settings.taskMaxRedeliveries}) allows. Look for what ` +
-      'ends the workers (memory, process.exit, a kill), or raise task_max_redeliveries.';
-    const record = this.deps.recorder.failure(request, new WorkerLostError(reason));
-    return this.finish(
-      request,
-      record,
-      () => this.deps.log.lostTooOften(request.task, request.id, reason),
-      reason,
-    );
-  }
-
-  /** An ending with a record: in the broker's own step, or stored elsewhere first. */
-  private async finish(
-    request: RecordedRequest,
-    record: ResultRecord | undefined,
-    recorded?: () => void,
-    deadLetter?: string,
-  ): Promise<Ending> {
-    const { backend } = this.deps;
-    const kept = deadLetter === undefined ? {} : { deadLetter };
-    if (!record || backend.inBroker) {
-      return {
-        kind: 'finish',
-        outcome: { ...kept, ...(record ? { record } : {}) },
-        ...(recorded ? { recorded } : {}),
-      };
-    }
-    await this.storeElsewhere(request, record);
-    return {
-      kind: 'finish',
-      outcome: { ...kept, announce: record.payload },
-      ...(recorded ? { recorded } : {}),
-    };
-  }
-
-  /**
-   * The task is acknowledged only when its result is stored: tried until that succeeds, or until
-   * the task is not this worker's any more; then the broker refuses the acknowledgement.
-   */
-  private async storeElsewhere(request: RecordedRequest, record: ResultRecord): Promise<void> {
-    for (let attempt = 0; !this.isHandedOn(request); attempt += 1) {
-      try {
-        await this.deps.backend.store(record);
-        return;
-      } catch (error) {
-        const pause = STORE_PAUSES[Math.min(attempt, STORE_PAUSES.length - 1)]!;
-        this.deps.log.warn(
-          `The result of ${record.id} could not be stored, trying again: ${String(error)}`,
-        );
-        await this.pauses.of(pause);
+      const beforeStart = hooks.beforeStart(context);
+      if (beforeStart) {
+        await beforeStart;
       }
+      const value = await pool.run({
+        task,
+        context,
+        abort: (reason) => control.abort(reason),
+        args,
+        kwargs,
+        started: () => {
+          watch = limits.watch(task, context);
+        },
+      });
+      watch?.clear();
+      const record = recorder.success(request, value);
+      const runtime = (performance.now() - begin) / 1000;
+      return await this.endings.finish(request, record, () => {
+        log.succeeded(shownName(read), request.id, runtime, value);
+        hooks.success(context, value, runtime);
+        hooks.postrun(context, 'SUCCESS', value);
+      });
+    } catch (thrown) {
+      watch?.clear();
+      return await this.raised(read, context, thrown);
     }
   }
 
-  private isHandedOn(request: RecordedRequest): boolean {
-    return this.abandoned || (this.running.get(request)?.isLost ?? false);
+  private raised(read: Runnable, context: TaskContext, thrown: unknown): Promise<Ending> | Ending {
+    const { request } = read;
+    if (thrown instanceof Ignore) {
+      return this.endings.finish(request, undefined, () => {
+        this.deps.log.ignored(shownName(read), request.id);
+        this.deps.hooks.postrun(context, 'IGNORED', thrown);
+      });
+    }
+    if (thrown instanceof Retry) {
+      return this.retried(read, context, thrown);
+    }
+    return thrown instanceof Reject
+      ? this.rejected(read, context, thrown)
+      : this.failed(read, context, thrown);
   }
 
-  private mayStore(request: TaskRequest): boolean {
-    return this.running.has(request) && !this.isHandedOn(request);
+  private async retried(read: Runnable, context: TaskContext, retry: Retry): Promise<Ending> {
+    try {
+      return await this.endings.retry(read, context, retry);
+    } catch (error) {
+      // The next run cannot be put into a message.
+      if (isError(error) && error.cause === undefined) {
+        error.cause = retry.cause;
+      }
+      return this.failed(read, context, error);
+    }
+  }
+
+  private rejected(read: Runnable, context: TaskContext, thrown: Reject): Promise<Ending> | Ending {
+    const { hooks, log, recorder, settings } = this.deps;
+    const { request, task } = read;
+    // What is acknowledged before it runs cannot be put back.
+    const requeue = thrown.requeue && acksLate(task.options, settings);
+    log.rejected(shownName(read), request.id, requeue);
+    const reason = thrown.reason ?? 'The task rejected its message.';
+    const goesBack = requeue && this.endings.mayPutBack(read);
+    const recorded = (): void => {
+      hooks.rejected(request, reason, goesBack);
+      hooks.postrun(context, 'REJECTED', thrown);
+    };
+    if (goesBack) {
+      return this.endings.putBack(read, recorded);
+    }
+    return this.endings.finish(
+      request,
+      recorder.failure(request, thrown),
+      recorded,
+      requeue ? `${reason} ${this.endings.putBackTooOften(read)}` : reason,
+    );
+  }
+
+  private failed(read: Runnable, context: TaskContext, thrown: unknown): Promise<Ending> | Ending {
+    const { hooks, log, recorder, settings } = this.deps;
+    const { request, task } = read;
+    const isExpected = task.options.throws?.some((cls) => thrown instanceof cls) ?? false;
+    const logged = (): void =>
+      isExpected
+        ? log.raisedExpected(shownName(read), request.id, thrown)
+        : log.raisedUnexpected(shownName(read), request.id, thrown);
+    const again =
+      thrown instanceof ChildLostError
+        ? runsAgainWhenLost(task.options, settings)
+        : runsAgainWhenFailed(task.options, settings, isTimeout(thrown));
+    if (again && this.endings.mayPutBack(read)) {
+      return this.endings.putBack(read, () => {
+        logged();
+        log.putBack(shownName(read), request.id);
+        hooks.postrun(context, 'FAILURE', thrown);
+      });
+    }
+    const deadLetter = again ? this.endings.putBackTooOften(read) : undefined;
+    const recorded = (): void => {
+      logged();
+      hooks.failure(context, thrown);
+      hooks.postrun(context, 'FAILURE', thrown);
+    };
+    return this.endings.finish(request, recorder.failure(request, thrown), recorded, deadLetter);
   }
 
   private async storeStarted(request: TaskRequest): Promise<void> {
+    const { log, nodeName, recorder } = this.deps;
     try {
-      const record = this.deps.recorder.started(request, {
-        pid: process.pid,
-        hostname: this.deps.nodeName,
-      });
+      const record = recorder.started(request, { pid: process.pid, hostname: nodeName });
       if (record) {
-        await this.storeState(record);
+        await this.storer.state(record);
       }
     } catch (error) {
-      this.deps.log.warn(
+      log.warn(
         `The state STARTED of ${request.task}[${request.id}] could not be stored: ${String(error)}`,
       );
     }
   }
-
-  private async storeState(record: ResultRecord): Promise<void> {
-    const { backend, broker } = this.deps;
-    const stored = await backend.store(record);
-    if (stored && !backend.inBroker) {
-      await broker.announce(record.id, record.payload);
-    }
-  }
-
-  private request(
-    delivery: Delivery,
-    { headers }: DecodedEnvelope,
-    args: unknown[],
-    kwargs: Record<string, unknown>,
-    task: RegisteredTask | undefined,
-  ): TaskRequest {
-    return new TaskRequest({
-      message: { id: delivery.lease.id, task: delivery.name, headers },
-      args,
-      kwargs,
-      hostname: this.deps.nodeName,
-      queue: delivery.lease.queue,
-      redelivered: delivery.redeliveries > 0,
-      deliveryTag: delivery.lease.token,
-      ignoreResult:
-        headers.ignore_result ?? task?.options.ignoreResult ?? this.deps.settings.taskIgnoreResult,
-    });
-  }
 }
 
-/** All that is known of a message that cannot be read. */
-function bareRequest(id: string, task: string): RecordedRequest {
-  return { id, task, args: [], kwargs: {}, retries: 0 };
+function isReadable(read: ReadTask | Error): read is ReadTask {
+  return 'request' in read;
 }
 
 function isExpired(request: TaskRequest, now: number): boolean {
   const expires = request.expires === null ? null : parseIsoDate(request.expires);
   return expires !== null && expires.getTime() <= now;
+}
+
+/** Whether the hard time limit ended the task. */
+function isTimeout(thrown: unknown): boolean {
+  return thrown instanceof TimeLimitExceeded;
 }

@@ -4,6 +4,7 @@ import { Logger } from '@nestjs/common';
 import { MemoryBroker, MemoryStore } from '../brokers/memory/index.js';
 import { ManualClock } from '../clock/index.js';
 import { ImproperlyConfigured, OperationalError } from '../errors/task-queue.errors.js';
+import { NO_TASK_HOOKS, TaskSignals } from '../events/index.js';
 import { CodecRegistry, encodeEnvelope, type TaskHeaders } from '../messages/index.js';
 import { BrokerStoreBackend, decodeMeta, type ResultBackend } from '../results/index.js';
 import { parseSettings, type TaskQueueSettingsInput } from '../settings/index.js';
@@ -30,6 +31,8 @@ function make(input: TaskQueueSettingsInput = {}): TaskWorker {
     registry,
     codecs: new CodecRegistry(),
     clock,
+    signals: new TaskSignals(clock),
+    hooks: NO_TASK_HOOKS,
   });
   return worker;
 }

@@ -3,14 +3,16 @@ import type { BrokerLogger } from '../brokers/broker-options.interface.js';
 import type { Broker, LeaseKeeper } from '../brokers/broker.port.js';
 import type { Clock, Timer } from '../clock/index.js';
 import { ImproperlyConfigured, TaskQueueError } from '../errors/task-queue.errors.js';
+import type { TaskHooks, TaskSignals } from '../events/index.js';
 import type { CodecRegistry } from '../messages/index.js';
 import { ResultRecorder, type ResultBackend } from '../results/index.js';
 import type { TaskQueueSettings } from '../settings/index.js';
 import type { TaskRegistry } from '../tasks/index.js';
 import { VERSION } from '../version.js';
 import { Pauses } from './pauses.js';
-import { AsyncPool } from './pools/async.pool.js';
-import type { Pool } from './pools/pool.port.js';
+import type { BlockedLoopGuard } from './blocked-loop.guard.js';
+import { startPool } from './pool.starter.js';
+import type { Pool } from './pools/index.js';
 import { TaskLog } from './task.log.js';
 import { TaskPump } from './task.pump.js';
 import { TaskRunner } from './task.runner.js';
@@ -29,16 +31,26 @@ export interface TaskWorkerDeps {
   readonly registry: TaskRegistry;
   readonly codecs: CodecRegistry;
   readonly clock: Clock;
+  readonly signals: TaskSignals;
+  readonly hooks: TaskHooks;
 }
 
 /** Pause before another attempt to reach the broker at start, milliseconds: 2 s, 4 s, ... */
 const STARTUP_PAUSE = 2000;
 const LONGEST_STARTUP_PAUSE = 30_000;
 
+/** How long a start waits for the listeners of `workerInit`, milliseconds. */
+const INIT_PATIENCE = 60_000;
+
+/** How long a shutdown waits for listeners and hooks, milliseconds: warm and cold. */
+const WARM_PATIENCE = 10_000;
+const COLD_PATIENCE = 1000;
+
 /** What a started worker is made of. */
 interface Parts {
   readonly options: ResolvedWorkerOptions;
   readonly pool: Pool;
+  readonly guard: BlockedLoopGuard | undefined;
   readonly runner: TaskRunner;
   readonly leases: LeaseKeeper;
   readonly pump: TaskPump;
@@ -129,7 +141,11 @@ export class TaskWorker {
   }
 
   private async startWith(options: ResolvedWorkerOptions, banner: boolean): Promise<void> {
+    const { signals } = this.deps;
     try {
+      if (signals.has('workerInit')) {
+        await signals.emitAndWait('workerInit', described(options), INIT_PATIENCE);
+      }
       await this.connect();
       this.parts = this.stopAsked ? undefined : await this.build(options);
     } catch (error) {
@@ -140,6 +156,8 @@ export class TaskWorker {
       // A signal came before the worker was ready.
       try {
         await this.parts?.leases.close();
+        await this.parts?.guard?.close();
+        await this.parts?.pool.close();
       } finally {
         this.endRun();
       }
@@ -152,6 +170,7 @@ export class TaskWorker {
     this.parts.pump.start();
     this.parts.upkeep.start();
     this.logger.log(`${options.nodeName} ready.`);
+    signals.emit('workerReady', described(options));
   }
 
   /** A start under way is over soon: `stopAsked` ends it. Its own caller hears of its errors. */
@@ -165,6 +184,9 @@ export class TaskWorker {
     const { parts } = this;
     if (this.phase !== 'running' && this.phase !== 'stopping') {
       return this.startIsOver();
+    }
+    if (this.phase === 'running') {
+      this.tellOfShutdown(parts!, 'cold');
     }
     this.phase = 'stopping';
     parts!.runner.abandonAll();
@@ -181,10 +203,15 @@ export class TaskWorker {
       return this.startIsOver();
     }
     this.phase = 'stopping';
+    this.tellOfShutdown(parts!, 'warm');
     const timer = this.limitShutdown();
     await parts!.pump.drain();
     timer?.clear();
     await (this.terminated ?? this.finishShutdown(parts!));
+  }
+
+  private tellOfShutdown({ options }: Parts, how: 'warm' | 'cold'): void {
+    this.deps.signals.emit('workerShuttingDown', { ...described(options), how });
   }
 
   private limitShutdown(): Timer | undefined {
@@ -206,12 +233,17 @@ export class TaskWorker {
     return this.finished;
   }
 
-  private async closeParts({ upkeep, leases, pool }: Parts): Promise<void> {
+  private async closeParts({ options, upkeep, leases, pool, guard }: Parts): Promise<void> {
     upkeep.stop();
     try {
       await leases.close();
+      await guard?.close();
       await pool.close();
     } finally {
+      const { signals } = this.deps;
+      const patience = this.terminated ? COLD_PATIENCE : WARM_PATIENCE;
+      await signals.settle(patience);
+      await signals.emitAndWait('workerShutdown', described(options), patience);
       this.endRun();
     }
   }
@@ -250,8 +282,8 @@ export class TaskWorker {
   }
 
   private async build(options: ResolvedWorkerOptions): Promise<Parts> {
-    const { broker, backend, clock, codecs, registry, settings } = this.deps;
-    const pool = new AsyncPool(options.concurrency);
+    const { broker, backend, clock, codecs, hooks, registry, settings } = this.deps;
+    const { limits, pool, guard } = await startPool({ ...this.deps, logger: this.logger }, options);
     const log = new TaskLog(
       new Logger('Task'),
       options.logLevel === 'info' || options.logLevel === 'debug',
@@ -270,7 +302,9 @@ export class TaskWorker {
       clock,
       nodeName: options.nodeName,
       pool,
+      limits,
       log,
+      hooks,
     });
     const leases = await broker.keepLeases(options.concurrency);
     leases.onLost((lease) => runner.leaseLost(lease));
@@ -280,6 +314,7 @@ export class TaskWorker {
       queues: options.queues,
       concurrency: options.concurrency,
       handle: (delivery) => runner.handle(delivery),
+      mayHandBack: (lease) => runner.mayHandBack(lease),
       leases,
       clock,
       logger,
@@ -299,10 +334,11 @@ export class TaskWorker {
           await broker.announce(id, record.payload);
         }
         this.logger.log(`Discarding revoked task: ${id} (expired)`);
+        hooks.revoked({ id, task: '' }, 'expired');
       },
       onReclaimed: (queue) => pump.nudge(queue),
     });
-    return { options, pool, runner, leases, pump, upkeep };
+    return { options, pool, guard, runner, leases, pump, upkeep };
   }
 
   private banner(options: ResolvedWorkerOptions, pool: Pool): string {
@@ -320,6 +356,11 @@ export class TaskWorker {
       now: new Date(this.deps.clock.now()),
     })}\n`;
   }
+}
+
+/** What the listeners of a worker's signals are told. */
+function described({ nodeName, concurrency, queues }: ResolvedWorkerOptions) {
+  return { hostname: nodeName, concurrency, queues };
 }
 
 /** A wrong password or a wrong setting does not get better by waiting. */

@@ -1,4 +1,4 @@
-import { hostname } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 import { describe, expect, it } from '@jest/globals';
 import { ImproperlyConfigured } from '../errors/task-queue.errors.js';
 import { parseSettings, type TaskQueueSettingsInput } from '../settings/index.js';
@@ -12,9 +12,20 @@ function resolve(options: WorkerOptions = {}, input: TaskQueueSettingsInput = {}
   return resolveWorkerOptions(options, settingsOf(input));
 }
 
+const REDIS: TaskQueueSettingsInput = { brokerUrl: 'redis://localhost' };
+
+const NO_LIMITS = {
+  pool: 'async',
+  maxTasksPerChild: null,
+  maxMemoryPerChild: null,
+  timeLimit: null,
+  softTimeLimit: null,
+};
+
 describe('resolveWorkerOptions', () => {
   it('has defaults for everything', () => {
     expect(resolve()).toEqual({
+      ...NO_LIMITS,
       concurrency: 10,
       queues: ['celery'],
       nodeName: `celery@${hostname()}`,
@@ -22,27 +33,44 @@ describe('resolveWorkerOptions', () => {
     });
   });
 
+  it('runs as many tasks at a time as the pool is good for', () => {
+    expect(resolve({ pool: 'solo' }).concurrency).toBe(1);
+    expect(resolve({ pool: 'solo', concurrency: 8 }).concurrency).toBe(1);
+    expect(resolve({ pool: 'prefork' }, REDIS).concurrency).toBe(availableParallelism());
+    expect(resolve({ pool: 'threads', concurrency: 3 }, REDIS).concurrency).toBe(3);
+  });
+
+  it.each(['prefork', 'threads'] as const)('refuses %s on memory://', (pool) => {
+    expect(() => resolve({ pool })).toThrow(/does not go with memory:\/\//);
+  });
+
   it('takes the settings, and options over them', () => {
     const input: TaskQueueSettingsInput = {
       workerConcurrency: 3,
+      taskTimeLimit: 60,
       workerQueues: ['a', 'b'],
       workerName: 'set@x',
       workerLogLevel: 'error',
     };
     expect(resolve({}, input)).toEqual({
+      ...NO_LIMITS,
       concurrency: 3,
+      timeLimit: 60,
       queues: ['a', 'b'],
       nodeName: 'set@x',
       logLevel: 'error',
     });
     const options = {
       concurrency: 1,
+      timeLimit: 5,
       queues: ['c'],
       hostname: 'said@%%',
       logLevel: 'debug',
     } as const;
     expect(resolve(options, input)).toEqual({
+      ...NO_LIMITS,
       concurrency: 1,
+      timeLimit: 5,
       queues: ['c'],
       nodeName: 'said@%',
       logLevel: 'debug',

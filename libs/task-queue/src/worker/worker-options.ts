@@ -1,7 +1,7 @@
 import { ImproperlyConfigured } from '../errors/task-queue.errors.js';
 import type { TaskQueueSettings } from '../settings/index.js';
 import { expandNodeName } from './node-name.js';
-import { DEFAULT_ASYNC_CONCURRENCY } from './pools/async.pool.js';
+import { defaultConcurrency, type PoolName } from './pools/index.js';
 
 /** Levels of the worker's log, as `-l` takes them. */
 export const LOG_LEVELS = ['debug', 'info', 'warning', 'error', 'critical'] as const;
@@ -9,8 +9,21 @@ export type WorkerLogLevel = (typeof LOG_LEVELS)[number];
 
 /** What may be said when a worker is started; it wins over the settings. */
 export interface WorkerOptions {
-  /** How many tasks run at a time (`-c`). Default: `worker_concurrency`, else 10. */
+  /**
+   * How many tasks run at a time (`-c`). Default: `worker_concurrency`, else 10 for `async`, 1 for
+   * `solo`, the number of cores for the others.
+   */
   readonly concurrency?: number;
+  /** Where tasks run (`-P`). Default: `worker_pool`, else `async`. */
+  readonly pool?: PoolName;
+  /** Tasks after which a child is replaced. Default: `worker_max_tasks_per_child`, else never. */
+  readonly maxTasksPerChild?: number;
+  /** Memory above which a child is replaced, KiB. Default: `worker_max_memory_per_child`. */
+  readonly maxMemoryPerChild?: number;
+  /** Hard time limit, seconds. Default: `task_time_limit`, else none. */
+  readonly timeLimit?: number;
+  /** Soft time limit, seconds. Default: `task_soft_time_limit`, else none. */
+  readonly softTimeLimit?: number;
   /** Queues to consume (`-Q`). Default: `worker_queues`, else all configured queues. */
   readonly queues?: readonly string[];
   /** Queues not to consume (`-X`). Default: `worker_exclude_queues`. */
@@ -26,6 +39,11 @@ export interface WorkerOptions {
 /** Options and settings put together. */
 export interface ResolvedWorkerOptions {
   readonly concurrency: number;
+  readonly pool: PoolName;
+  readonly maxTasksPerChild: number | null;
+  readonly maxMemoryPerChild: number | null;
+  readonly timeLimit: number | null;
+  readonly softTimeLimit: number | null;
   readonly queues: readonly string[];
   readonly nodeName: string;
   readonly logLevel: WorkerLogLevel;
@@ -39,16 +57,28 @@ export function resolveWorkerOptions(
   options: WorkerOptions,
   settings: TaskQueueSettings,
 ): ResolvedWorkerOptions {
-  const concurrency =
-    options.concurrency ?? settings.workerConcurrency ?? DEFAULT_ASYNC_CONCURRENCY;
+  const pool = options.pool ?? settings.workerPool;
+  const asked = options.concurrency ?? settings.workerConcurrency ?? defaultConcurrency(pool);
+  const concurrency = pool === 'solo' ? 1 : asked;
   if (!Number.isInteger(concurrency) || concurrency < 1) {
     throw new ImproperlyConfigured(
       `The concurrency of a worker is a whole number of at least 1, not ${concurrency}. ` +
         'Correct -c or CELERY_WORKER_CONCURRENCY.',
     );
   }
+  if ((pool === 'prefork' || pool === 'threads') && settings.brokerUrl?.startsWith('memory:')) {
+    throw new ImproperlyConfigured(
+      `The pool '${pool}' does not go with memory://: what its children publish would stay in ` +
+        "the child. Use the pool 'async' or 'solo', or another broker.",
+    );
+  }
   return {
     concurrency,
+    pool,
+    maxTasksPerChild: options.maxTasksPerChild ?? settings.workerMaxTasksPerChild,
+    maxMemoryPerChild: options.maxMemoryPerChild ?? settings.workerMaxMemoryPerChild,
+    timeLimit: options.timeLimit ?? settings.taskTimeLimit,
+    softTimeLimit: options.softTimeLimit ?? settings.taskSoftTimeLimit,
     queues: resolveQueues(options, settings),
     nodeName: expandNodeName(options.hostname ?? settings.workerName),
     logLevel: options.logLevel ?? settings.workerLogLevel,

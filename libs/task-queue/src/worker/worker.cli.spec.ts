@@ -28,6 +28,7 @@ describe('parseWorkerArguments', () => {
       kind: 'run',
       options: {
         concurrency: 4,
+        pool: 'async',
         queues: ['high', 'low'],
         excludeQueues: ['low'],
         hostname: 'mail@%h',
@@ -69,7 +70,7 @@ describe('parseWorkerArguments', () => {
     [['-c', 'many'], 'It must be a whole number of at least 1.'],
     [['-Q', ','], 'It must name at least one queue.'],
     [['-l', 'loud'], 'It must be one of debug, info, warning, error, critical.'],
-    [['-P', 'eventlet'], 'Allowed choices are async.'],
+    [['-P', 'eventlet'], 'Allowed choices are async, prefork, threads, solo.'],
     [['--concurency', '4'], 'Did you mean --concurrency?'],
     [['more'], 'too many arguments'],
     [['-c'], 'argument missing'],

@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { POOL_NAMES, type PoolName } from './pools/index.js';
 import { LOG_LEVELS, type WorkerLogLevel, type WorkerOptions } from './worker-options.js';
 
 /** What the command line asked for. */
@@ -8,6 +9,11 @@ export type WorkerCommand =
 
 interface Flags {
   concurrency?: number;
+  pool?: PoolName;
+  maxTasksPerChild?: number;
+  maxMemoryPerChild?: number;
+  timeLimit?: number;
+  softTimeLimit?: number;
   queues?: string[];
   excludeQueues?: string[];
   hostname?: string;
@@ -38,13 +44,17 @@ function buildCommand(): Command {
     .option('-c, --concurrency <n>', 'number of tasks that run at a time', wholeNumber)
     .addOption(
       new Option('-P, --pool <name>', 'where tasks run')
-        .choices(['async'])
+        .choices([...POOL_NAMES])
         .default(undefined, 'worker_pool, else async'),
     )
     .option('-Q, --queues <names>', 'queues to consume, separated by commas', names)
     .option('-X, --exclude-queues <names>', 'queues not to consume, separated by commas', names)
     .option('-n, --hostname <name>', 'name of the node; %h host, %n host without domain, %d domain')
     .option('-l, --loglevel <level>', `least level to log: ${LOG_LEVELS.join(', ')}`, logLevel)
+    .option('--time-limit <s>', 'hard time limit of tasks, seconds', seconds)
+    .option('--soft-time-limit <s>', 'soft time limit of tasks, seconds', seconds)
+    .option('--max-tasks-per-child <n>', 'tasks after which a child is replaced', wholeNumber)
+    .option('--max-memory-per-child <KiB>', 'memory above which a child is replaced', wholeNumber)
     .helpOption('-h, --help', 'show this help')
     .allowExcessArguments(false)
     .exitOverride();
@@ -52,11 +62,9 @@ function buildCommand(): Command {
 
 function toOptions(flags: Flags): WorkerOptions {
   const { loglevel, ...rest } = flags;
+  const given = Object.entries(rest).filter(([, value]) => value !== undefined);
   return {
-    ...(rest.concurrency === undefined ? {} : { concurrency: rest.concurrency }),
-    ...(rest.queues === undefined ? {} : { queues: rest.queues }),
-    ...(rest.excludeQueues === undefined ? {} : { excludeQueues: rest.excludeQueues }),
-    ...(rest.hostname === undefined ? {} : { hostname: rest.hostname }),
+    ...(Object.fromEntries(given) as WorkerOptions),
     ...(loglevel === undefined ? {} : { logLevel: loglevel }),
   };
 }
@@ -64,6 +72,14 @@ function toOptions(flags: Flags): WorkerOptions {
 /** `nest start worker --no-shell -- -c 4` hands arguments on in quotes. */
 function unquote(argument: string): string {
   return /^"(.*)"$/.exec(argument)?.[1] ?? argument;
+}
+
+function seconds(text: string): number {
+  const number = Number(text);
+  if (!(number > 0) || number === Infinity) {
+    throw new InvalidArgumentError('It must be a number of seconds above 0.');
+  }
+  return number;
 }
 
 function wholeNumber(text: string): number {

@@ -3,13 +3,14 @@ import type { Reading } from '../setting-definition.interface.js';
 /** A class of errors. */
 export type ErrorClass = abstract new (...args: any[]) => Error;
 
-const POOL_ADVICE: Readonly<Record<string, string>> = {
-  prefork: 'start more worker processes to use more cores',
-  processes: 'start more worker processes to use more cores',
-  multiprocessing: 'start more worker processes to use more cores',
-  threads: 'start more worker processes to use more cores',
-  solo: "worker_pool 'async' with worker_concurrency 1 runs one task at a time",
-  custom: 'a pool of your own cannot be plugged in',
+/** Celery's names of the pools, old ones included, and what they are here. */
+const POOLS: Readonly<Record<string, string>> = {
+  async: 'async',
+  prefork: 'prefork',
+  processes: 'prefork',
+  multiprocessing: 'prefork',
+  threads: 'threads',
+  solo: 'solo',
 };
 
 /** Python's pools of green threads: what they add is how JavaScript runs anyway. */
@@ -18,17 +19,16 @@ export const ASYNC_POOL_NAMES: ReadonlySet<string> = new Set(['gevent', 'eventle
 /** Reads `worker_pool`. */
 export function readPool(raw: unknown): Reading {
   const name = typeof raw === 'string' ? raw.trim().toLowerCase() : '';
-  if (name === 'async' || ASYNC_POOL_NAMES.has(name)) {
+  if (ASYNC_POOL_NAMES.has(name)) {
     return { value: 'async' };
   }
-  const advice = Object.hasOwn(POOL_ADVICE, name) ? POOL_ADVICE[name]! : undefined;
-  return {
-    problem:
-      advice === undefined
-        ? "is not a pool: write 'async', the pool of this version."
-        : `asks for a pool that is not part of this version, which has only 'async' (many ` +
-          `tasks in one process, on its event loop): leave it out or write 'async'; ${advice}.`,
-  };
+  return Object.hasOwn(POOLS, name)
+    ? { value: POOLS[name] }
+    : {
+        problem:
+          "is not a pool: write 'async', 'prefork', 'threads' or 'solo'. A pool of your own " +
+          'cannot be plugged in.',
+      };
 }
 
 /** Reads `worker_log_format`. */
