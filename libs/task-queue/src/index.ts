@@ -59,6 +59,7 @@ export type {
   GetOptions,
   ResultBackend,
   ResultCache,
+  RevokeOptions,
   RevokeReason,
   TaskMeta,
   TaskState,

@@ -61,13 +61,16 @@ export class FixtureTasks {
     return process.pid;
   }
 
-  /** Waits until it is told to end, and says why. */
+  /** Waits until it is told to end, and says why, or throws it. */
   @SharedTask({ bind: true })
-  async untilAborted(self: TaskContext): Promise<string> {
+  async untilAborted(self: TaskContext, throws = false): Promise<string> {
     this.note('begin');
     const { signal } = self;
     if (!signal.aborted) {
       await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+    }
+    if (throws) {
+      signal.throwIfAborted();
     }
     return (signal.reason as Error).name;
   }

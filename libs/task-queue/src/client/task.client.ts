@@ -22,6 +22,7 @@ import { TaskCaller } from './task.caller.js';
 import { type ApplyParameters, type ApplyWithKwargs, TaskHandle } from './task.handle.js';
 import { taskHandlesOf, type TaskHandles } from './task.proxy.js';
 import { TaskPublisher } from './task.publisher.js';
+import { TaskRevoker } from './task.revoker.js';
 import type { ArgsOf, ReturnOf, TaskName } from './task-types.js';
 
 /** The token of what a `TaskClient` is made from. */
@@ -65,10 +66,15 @@ export class TaskClient {
     this.#deps = deps;
     this.#accessor = deps.accessor ?? new TaskMetadataAccessor();
     this.#waiter = new ResultWaiter(broker, backend, clock);
+    const recorder = new ResultRecorder(settings, clock, (name) =>
+      registry.has(name) ? registry.get(name).options : undefined,
+    );
+    const revoker = new TaskRevoker({ broker, backend, recorder });
     this.#services = {
       backend,
       waiter: this.#waiter,
       locate: (id) => broker.locate(id),
+      revoke: (id, options) => revoker.revoke(id, options),
       errorClasses: () =>
         knownErrorClasses(registry.errorClasses().values(), settings.resultKnownErrors),
       // An eager task holds no slot of a worker.
@@ -76,9 +82,6 @@ export class TaskClient {
       warn,
     };
     const services = this.#services;
-    const recorder = new ResultRecorder(settings, clock, (name) =>
-      registry.has(name) ? registry.get(name).options : undefined,
-    );
     this.#caller = new TaskCaller({
       settings,
       registry,

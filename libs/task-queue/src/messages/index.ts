@@ -1,4 +1,6 @@
 export type { Codec } from './codec.interface.js';
+export { decodeControl, encodeControl } from './control.message.js';
+export type { ControlMessage, RevokeMessage } from './control.message.js';
 export { CodecRegistry } from './codec.registry.js';
 export { decodeArgs, decodeEnvelope, encodeEnvelope, ENVELOPE_VERSION } from './envelope.js';
 export type {

@@ -65,6 +65,7 @@ class Process {
     backend: this.backend,
     waiter: this.waiter,
     locate: (id) => this.broker.locate(id),
+    revoke: (id) => this.broker.revoke(id, undefined, 60_000),
     errorClasses: () => knownErrorClasses([QuotaError]),
     insideTask: () => this.isInsideTask,
     warn: (message) => this.warnings.push(message),

@@ -1,6 +1,7 @@
+import type { RevokeAnswer } from '../brokers/broker.port.js';
 import { TaskQueueError, TaskRevokedError } from '../errors/task-queue.errors.js';
 import { decodeError, parseIsoDate, type EncodedError } from '../messages/index.js';
-import type { ResultServices } from './result-services.interface.js';
+import type { ResultServices, RevokeOptions } from './result-services.interface.js';
 import { childIds, decodeMeta } from './task-meta.codec.js';
 import type { ResultTuple, TaskMeta } from './task-meta.interface.js';
 import { isExceptionState, isPropagateState, isReadyState, type TaskState } from './task-state.js';
@@ -178,6 +179,19 @@ export class AsyncResult<R = unknown> {
   /** The queue that the task came from. */
   async queue(): Promise<string | null> {
     return (await this.meta())?.queue ?? null;
+  }
+
+  /**
+   * Revokes the task. One that waits, is delayed or is to be retried ends REVOKED at once and
+   * never runs; one that runs is told through `self.signal`, and ends REVOKED when it is
+   * terminated or throws the signal's reason. Revokes are kept in the store: they reach workers
+   * that start later, and a task that is published later under this id. Celery's `revoke`.
+   *
+   * @returns `ended`, `active` when a worker runs it, or `unknown` when it is not in the store.
+   * @throws OperationalError - The broker cannot be reached.
+   */
+  revoke(options: RevokeOptions = {}): Promise<RevokeAnswer> {
+    return this.#services.revoke(this.id, options);
   }
 
   /** Removes what is stored, also of the parents; the id reads PENDING again. */

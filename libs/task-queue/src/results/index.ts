@@ -8,7 +8,7 @@ export { knownErrorClasses } from './error-classes.js';
 export { RedisBackend } from './redis.backend.js';
 export type { RedisResults } from './redis.backend.js';
 export type { ResultBackend } from './result-backend.port.js';
-export type { ResultServices } from './result-services.interface.js';
+export type { ResultServices, RevokeOptions } from './result-services.interface.js';
 export { ResultRecorder } from './result.recorder.js';
 export type {
   RecordedRequest,

@@ -13,6 +13,8 @@ export interface Run {
   hasBegun: boolean;
   /** Its lease is over: nothing may be recorded any more. */
   isLost: boolean;
+  /** Set when it was revoked while it ran. */
+  revokedAs?: 'revoked' | 'terminated';
 }
 
 /** The tasks that this worker runs now, and whether they are still its own. */
@@ -44,6 +46,16 @@ export class RunningTasks {
       run.isLost = true;
       run.control.abort(new LeaseLostError(lease.id));
     }
+  }
+
+  /** The runs of a task: more than one only while a lost one has not ended. */
+  ofTask(id: string): Run[] {
+    return [...this.runs.values()].filter(({ lease }) => lease.id === id);
+  }
+
+  /** As what the task was revoked while it ran. */
+  revokedAs(request: RecordedRequest): Run['revokedAs'] {
+    return this.runs.get(request)?.revokedAs;
   }
 
   /** Tells every task that it is handed back. */

@@ -1,6 +1,13 @@
 import { performance } from 'node:perf_hooks';
 import type { Delivery, Lease } from '../brokers/broker.port.js';
-import { Ignore, isError, Reject, Retry, TimeLimitExceeded } from '../errors/task-queue.errors.js';
+import {
+  Ignore,
+  isError,
+  Reject,
+  Retry,
+  TaskRevokedError,
+  TimeLimitExceeded,
+} from '../errors/task-queue.errors.js';
 import { parseIsoDate } from '../messages/index.js';
 import {
   createTaskContext,
@@ -63,6 +70,18 @@ export class TaskRunner implements TaskServices {
   /** Tells a running task that its lease is lost: what it does cannot be recorded any more. */
   leaseLost(lease: Lease): void {
     this.running.leaseLost(lease);
+  }
+
+  /** Tells a task that runs here that it was revoked, and ends it when it is to be terminated. */
+  revoke(id: string, terminate: boolean): void {
+    for (const run of this.running.ofTask(id)) {
+      run.revokedAs = terminate ? 'terminated' : (run.revokedAs ?? 'revoked');
+      const reason = new TaskRevokedError(run.revokedAs);
+      run.control.abort(reason);
+      if (terminate) {
+        this.deps.pool.kill(run.control.context, reason);
+      }
+    }
   }
 
   /** Cold shutdown: tells every running task, and stops trying to store. */
@@ -187,6 +206,10 @@ export class TaskRunner implements TaskServices {
         this.deps.log.ignored(shownName(read), request.id);
         this.deps.hooks.postrun(context, 'IGNORED', thrown);
       });
+    }
+    const revokedAs = this.running.revokedAs(request);
+    if (revokedAs && thrown instanceof TaskRevokedError) {
+      return this.endings.revoked(read, revokedAs);
     }
     if (thrown instanceof Retry) {
       return this.retried(read, context, thrown);

@@ -4,7 +4,7 @@ import type { Broker, LeaseKeeper } from '../brokers/broker.port.js';
 import type { Clock, Timer } from '../clock/index.js';
 import { ImproperlyConfigured, TaskQueueError } from '../errors/task-queue.errors.js';
 import type { TaskHooks, TaskSignals } from '../events/index.js';
-import type { CodecRegistry } from '../messages/index.js';
+import { decodeControl, type CodecRegistry } from '../messages/index.js';
 import { ResultRecorder, type ResultBackend } from '../results/index.js';
 import type { TaskQueueSettings } from '../settings/index.js';
 import type { TaskRegistry } from '../tasks/index.js';
@@ -305,6 +305,12 @@ export class TaskWorker {
       limits,
       log,
       hooks,
+    });
+    await broker.onBroadcast((text) => {
+      const message = decodeControl(text);
+      if (message) {
+        runner.revoke(message.id, message.terminate);
+      }
     });
     const leases = await broker.keepLeases(options.concurrency);
     leases.onLost((lease) => runner.leaseLost(lease));
